@@ -1,0 +1,126 @@
+"""Which file name belongs to which product, and where its copy is stored. Pure text, no input or output."""
+
+import fnmatch
+import os
+import re
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass
+from zlib import crc32
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_UUID_LENGTH = 36
+
+#: The shard of a key of one character.
+SHARD_OF_SHORT_KEYS = "00"
+
+
+def is_uuid(text: str) -> bool:
+    """Given any text, return whether it has the shape of a UUID, in either case."""
+    return len(text) == _UUID_LENGTH and _UUID.fullmatch(text) is not None
+
+
+def canonical(key: str) -> str:
+    """Given a key or a part of a file name, return the form in which keys are compared.
+
+    UUIDs match without regard to case, everything else matches exactly.
+    """
+    return key.lower() if is_uuid(key) else key
+
+
+def canonical_id(onec_id: str) -> str:
+    """Given an onec_id, return the form in which onec_ids are compared: each UUID in it in lower case."""
+    return "#".join(map(canonical, onec_id.split("#")))
+
+
+def key_of(onec_id: str | None) -> str | None:
+    """Given an onec_id as the database has it, return its canonical key, None if it can have no pictures.
+
+    The key is the part before the first ``#``. One with a path separator, a NUL or a leading dot could
+    name a file elsewhere, and never matches anything.
+    """
+    key = (onec_id or "").partition("#")[0]
+    if not key or key.startswith(".") or "/" in key or "\0" in key:
+        return None
+    return canonical(key)
+
+
+def shard_of(key: str) -> str:
+    """Given a canonical key, return the name of the directory that holds its pictures."""
+    return key[:2] if len(key) > 1 else SHARD_OF_SHORT_KEYS
+
+
+def section_of(text: str) -> str:
+    """Given a canonical key or the stem of a file name, return the section of the import it belongs to.
+
+    A file name and every key it could belong to begin with the same text before the first ``_``, so they
+    always fall into the same section, wherever the file lies. UUIDs go by their shard, which keeps the
+    work in one directory; other codes often begin alike and are spread evenly by a checksum.
+    """
+    first = text.partition("_")[0]
+    if is_uuid(first):
+        return first[:2].lower()
+    return f"~{crc32(os.fsencode(first)) & 0xFF:02x}"
+
+
+def candidates(stem: str) -> Iterator[str]:
+    """Given the stem of a file name, yield the keys it could belong to, the longest first."""
+    while stem:
+        yield canonical(stem)
+        stem = stem.rpartition("_")[0]
+
+
+def owner(stem: str, keys: Container[str]) -> str | None:
+    """Given the stem of a file name and the keys that exist, return the key it belongs to, None if none.
+
+    The whole key must match; the longest one wins, so ``12_3_a`` is a picture of ``12`` only where there
+    is no ``12_3``.
+    """
+    for candidate in candidates(stem):
+        if candidate in keys:
+            return candidate
+    return None
+
+
+def file_name(path: str) -> str:
+    """Given a path as a row or a catalogue has it, return its last part."""
+    return path.rpartition("/")[2]
+
+
+def is_text(name: str) -> bool:
+    """Given a file name as the operating system gave it, return whether its bytes are UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def printable(text: str) -> str:
+    """Given any text from outside, return it with control and undecodable characters shown escaped."""
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PictureNames:
+    """Which file names are pictures: those with a known extension that are neither hidden nor ignored."""
+
+    extensions: frozenset[str]
+    ignored: re.Pattern[str]
+
+    @classmethod
+    def from_patterns(cls, extensions: Iterable[str], ignore: Iterable[str]) -> "PictureNames":
+        """Given extensions without their dot and shell patterns of file names to ignore, return the rule."""
+        patterns = "|".join(fnmatch.translate(pattern) for pattern in ignore)
+        # `(?!)` matches nothing
+        return cls(frozenset(map(str.lower, extensions)), re.compile(patterns or "(?!)"))
+
+    def stem(self, name: str) -> str | None:
+        """Given a file name, return the part before its extension, None if it is not a picture's name."""
+        stem, _, extension = name.rpartition(".")
+        if not stem or stem[0] == "." or extension.lower() not in self.extensions:
+            return None
+        return None if self.ignored.match(name) else stem
