@@ -1,0 +1,176 @@
+"""What lies in the exchange directory: its image roots, listed once, and the pictures in them. Only ever read."""
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from daemon.directories import Directories
+from daemon.errors import RootsMissingError
+
+_BATCH = 10_000  # names held at once while a directory is listed
+_SHARD_LENGTH = 2  # characters
+
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One listed directory: an image root (directory ``""``) or a directory of two characters in it."""
+
+    root: int
+    directory: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A picture where it lies: a descriptor of its directory, and its name there."""
+
+    directory: int
+    name: str
+
+    def status(self) -> os.stat_result | None:
+        """Return what lies there under this name, links not followed, None if nothing does.
+
+        Raises OSError where that cannot be told.
+        """
+        return status_of(self.name, self.directory)
+
+    def open(self) -> int:
+        """Return a descriptor for reading, never following a link nor waiting for a fifo. Raises OSError."""
+        return os.open(self.name, _READ, dir_fd=self.directory)
+
+
+def status_of(name: str, directory: int) -> os.stat_result | None:
+    """Given a name and the descriptor of its directory, return its status, None if there is no such name.
+
+    Links are not followed. Raises OSError where the status cannot be told.
+    """
+    try:
+        return os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+#: Told the path, relative to the exchange directory, of a directory that cannot be listed, and the reason.
+Trouble = Callable[[str, str], None]
+
+
+class Exchange:
+    """The image roots of one exchange directory, opened for one import."""
+
+    def __init__(self, directory: Path, image_roots: Sequence[str]) -> None:
+        """Given the exchange directory and its image roots (relative, or absolute), open them.
+
+        Afterwards ``missing`` names the roots that could not be opened, with the reason. Raises
+        RootsMissingError if that is all of them.
+        """
+        self._directory = directory
+        self._names = tuple(image_roots)
+        self._roots: dict[int, Directories] = {}
+        self._places: list[Place] = []
+        self.missing: dict[str, str] = {}
+        self._stack = ExitStack()
+        for number, name in enumerate(image_roots):
+            self._open_root(number, name)
+        if not self._roots:
+            raise RootsMissingError(self._nothing_there())
+
+    def _open_root(self, number: int, name: str) -> None:
+        try:
+            absolute = Path(name).is_absolute()
+            root = Directories(Path(name)) if absolute else Directories(self._directory, name)
+            self._roots[number] = self._stack.enter_context(root)
+        except OSError as error:
+            self.missing[name] = error.strerror or str(error)
+
+    def _nothing_there(self) -> str:
+        paths = ", ".join(f"{self._directory / name} ({reason})" for name, reason in self.missing.items())
+        return f"none of the image roots can be read: {paths}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def listing(self, trouble: Trouble) -> Iterator[tuple[int, list[str]]]:
+        """Yield the number of a place and some of the names in it, each directory being listed once.
+
+        Names starting with a dot are left out. A directory that cannot be listed is told to ``trouble``,
+        and the others go on.
+        """
+        for root in self._roots:
+            shards: list[str] = []
+            yield from self._names_in(Place(root, ""), shards, trouble)
+            for shard in sorted(shards):
+                yield from self._names_in(Place(root, shard), None, trouble)
+
+    def _names_in(
+        self, place: Place, shards: list[str] | None, trouble: Trouble
+    ) -> Iterator[tuple[int, list[str]]]:
+        self._places.append(place)
+        number = len(self._places) - 1
+        names: list[str] = []
+        try:
+            self._roots[place.root].trim()
+            with os.scandir(self._roots[place.root].open(place.directory)) as entries:
+                for entry in entries:
+                    if entry.name[0] == ".":
+                        continue
+                    if shards is not None and len(entry.name) == _SHARD_LENGTH:
+                        if entry.is_dir(follow_symlinks=False):
+                            shards.append(entry.name)
+                        continue
+                    names.append(entry.name)
+                    if len(names) == _BATCH:
+                        yield number, names
+                        names = []
+        except FileNotFoundError:
+            pass  # the exchange removed the directory since its parent was listed
+        except OSError as error:
+            trouble(self.path(number), f"cannot be listed: {error.strerror}")
+        yield number, names
+
+    def source(self, place: int, name: str) -> Source | None:
+        """Given the number of a place and a name in it, return the picture, None if its directory is gone.
+
+        Raises OSError where the directory cannot be opened.
+        """
+        where = self._places[place]
+        try:
+            return Source(self._roots[where.root].open(where.directory), name)
+        except FileNotFoundError:
+            return None
+
+    def path(self, place: int, name: str = "") -> str:
+        """Given the number of a place and a name in it, return the path to show, relative to the exchange."""
+        where = self._places[place]
+        return "/".join(part for part in (self._names[where.root], where.directory, name) if part)
+
+    def trim(self) -> None:
+        """Close descriptors if they are many; sources given out before are no longer valid."""
+        for root in self._roots.values():
+            root.trim()
+
+
+def kind_of(status: os.stat_result) -> str:
+    """Given a status, return what it is in words, as in "a fifo"."""
+    return _KINDS.get(stat.S_IFMT(status.st_mode), "an unknown kind of file")
+
+
+_KINDS = {
+    stat.S_IFREG: "a regular file",
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a fifo",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a character device",
+    stat.S_IFBLK: "a block device",
+}

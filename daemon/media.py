@@ -1,0 +1,241 @@
+"""The shop's media directory: where product images are stored, and whether there is room and permission."""
+
+import ctypes
+import fcntl
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from errno import EDQUOT, EIO, ENOSPC, EROFS
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from daemon.directories import Directories, Nowhere
+from daemon.errors import MediaError
+from daemon.exchange import status_of
+
+#: Temporary files are called so until they are renamed to what they are.
+TEMPORARY_PREFIX = ".onec-images-"
+
+#: Errors of the media that no other picture would escape: they end the session.
+FATAL = frozenset({ENOSPC, EDQUOT, EROFS, EIO})
+
+_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+# Python has no os.syncfs
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@contextmanager
+def fatal_errors() -> Iterator[None]:
+    """Turn those errors of the media that no other picture would escape into MediaError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FATAL:
+            raise MediaError(f"the media directory cannot take files: {error.strerror}") from error
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a picture is or shall be stored: a descriptor of the directory, and the name there."""
+
+    directory: int
+    name: str
+
+    def status(self) -> os.stat_result | None:
+        """Return what is stored there under this name, None if nothing is. Raises OSError."""
+        return status_of(self.name, self.directory)
+
+    def open(self) -> int:
+        """Return a descriptor for reading the stored copy, links not followed. Raises OSError."""
+        return os.open(self.name, _READ, dir_fd=self.directory)
+
+
+class Media:
+    """The media directory, opened for one import."""
+
+    def __init__(
+        self, directory: Path, prefix: str, *, file_mode: int, dir_mode: int, min_free: int, durable: bool
+    ) -> None:
+        """Given the media directory and the prefix of product images in it, open it for reading.
+
+        It need not exist yet. Modes hold whatever the umask; ``min_free`` is in bytes. Raises MediaError.
+        """
+        self._path = directory
+        self._prefix = prefix
+        self._file_mode = file_mode
+        self._dir_mode = dir_mode
+        self._min_free = min_free
+        self._durable = durable
+        self._unique = (f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}-{number}" for number in count())
+        self._directories = self._opened()
+
+    def _opened(self) -> Directories:
+        try:
+            return Directories(self._path)
+        except FileNotFoundError:
+            return Nowhere(self._path)
+        except OSError as error:
+            raise MediaError(
+                f"{self._path}: the media directory cannot be opened: {error.strerror}"
+            ) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._directories.close()
+
+    def prepare(self) -> None:
+        """Make the directories that are missing, and raise MediaError if they cannot take files."""
+        try:
+            if isinstance(self._directories, Nowhere):
+                self._path.mkdir(self._dir_mode, parents=True, exist_ok=True)
+                self._directories = self._opened()
+            prefix = self._directories.make(self._prefix, self._dir_mode)
+            with self.temporary(Target(prefix, "")):
+                pass
+        except OSError as error:
+            place = self._path / self._prefix
+            raise MediaError(
+                f"{place}: the media directory cannot be written to: {error.strerror}"
+            ) from error
+
+    def check_room(self) -> None:
+        """Raise MediaError if less than ``min_free`` is left."""
+        status = os.statvfs(self._directories.open(""))
+        free = status.f_bavail * status.f_frsize
+        if free < self._min_free:
+            wanted = self._min_free >> 20
+            raise MediaError(f"{self._path}: {free >> 20} MiB are free, [media] min_free wants {wanted} MiB")
+
+    def target(self, path: str, *, make: bool = False) -> Target | None:
+        """Given a path relative to the media directory, return where it is, None if its directory is missing.
+
+        With ``make`` the directory is made. Raises OSError where the directory cannot be opened or made.
+        """
+        directory, _, name = path.rpartition("/")
+        try:
+            opened = (
+                self._directories.make(directory, self._dir_mode)
+                if make
+                else self._directories.open(directory)
+            )
+        except FileNotFoundError:
+            if make:
+                raise
+            return None
+        return Target(opened, name)
+
+    def holds(self, path: str) -> bool:
+        """Given a path as a row has it, return whether a regular file lies there below the media directory."""
+        if path.startswith("/") or "\0" in path or ".." in path.split("/"):
+            return False
+        try:
+            target = self.target(path)
+            status = target.status() if target else None
+        except (OSError, UnicodeEncodeError):
+            return False
+        return status is not None and stat.S_ISREG(status.st_mode)
+
+    @contextmanager
+    def temporary(self, target: Target) -> Iterator["Temporary"]:
+        """Given a target, yield a new file beside it, which is removed unless it has been published.
+
+        Raises OSError.
+        """
+        temporary = Temporary(target, next(self._unique), self._file_mode)
+        try:
+            yield temporary
+        finally:
+            temporary.close()
+
+    def sync(self) -> None:
+        """Where the media are to be durable, wait until everything stored so far is on disk.
+
+        Raises MediaError.
+        """
+        if self._durable and _libc.syncfs(self._directories.open("")):
+            reason = os.strerror(ctypes.get_errno())
+            raise MediaError(f"{self._path}: files could not be brought to disk: {reason}")
+
+    def stored(self) -> Iterator[tuple[str, list[str]]]:
+        """Yield each directory of product images and the names in it. One that cannot be listed is left out."""
+        for shard in self._listed(self._prefix):
+            yield shard, self._listed(f"{self._prefix}/{shard}")
+            self.trim()
+
+    def _listed(self, path: str) -> list[str]:
+        try:
+            return os.listdir(self._directories.open(path))
+        except OSError:
+            return []  # not there yet, or a stray file; what is ours has been made by us
+
+    def sweep(self) -> int:
+        """Remove the temporary files of importers that died, and return how many there were."""
+        return sum(
+            self._remove_leftover(f"{self._prefix}/{shard}/{name}")
+            for shard, names in self.stored()
+            for name in names
+            if name.startswith(TEMPORARY_PREFIX)
+        )
+
+    def _remove_leftover(self, path: str) -> bool:
+        with suppress(OSError):
+            target = self.target(path)
+            if target and not _is_being_written(target):
+                os.unlink(target.name, dir_fd=target.directory)
+                return True
+        return False
+
+    def trim(self) -> None:
+        """Close descriptors if they are many; targets given out before are no longer valid."""
+        self._directories.trim()
+
+
+def _is_being_written(target: Target) -> bool:
+    """A living importer, maybe of another exchange with the same media, holds a lock on its temporary file."""
+    descriptor = target.open()
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+class Temporary:
+    """A file on its way to a target."""
+
+    def __init__(self, target: Target, name: str, mode: int) -> None:
+        """Given the target, a name for the time being and the mode, create the file. Raises OSError."""
+        self._target = target
+        self._name = name
+        self._published = False
+        self.descriptor = os.open(name, _CREATE, 0o600, dir_fd=target.directory)
+        fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+        os.fchmod(self.descriptor, mode)
+
+    def publish(self, modified_ns: int) -> None:
+        """Given a time of modification in ns since the epoch, set it and take the target's name. Raises OSError."""
+        os.utime(self.descriptor, ns=(modified_ns, modified_ns))
+        directory = self._target.directory
+        os.rename(self._name, self._target.name, src_dir_fd=directory, dst_dir_fd=directory)
+        self._published = True
+
+    def close(self) -> None:
+        """Close the file, and remove it if it has not been published."""
+        os.close(self.descriptor)
+        if not self._published:
+            with suppress(FileNotFoundError):
+                os.unlink(self._name, dir_fd=self._target.directory)

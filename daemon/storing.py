@@ -1,0 +1,239 @@
+"""How one picture is brought from the exchange to the media: judged, compared or copied, and looked at again."""
+
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from daemon.exchange import Source, kind_of
+from daemon.media import Media, Target, fatal_errors
+
+_ATTEMPTS = 3  # a source that changes during each of them is still being written
+_PIECE = 1 << 20  # bytes read at once
+_TICK_NS = 20_000_000  # longer than the kernel's clock tick: two changes within one can have the same time
+
+#: Given a descriptor of a picture, returns why it cannot be decoded, None if it can.
+Validate = Callable[[int], str | None]
+
+
+class Result(Enum):
+    """What became of one picture."""
+
+    COPIED = auto()  #: it was not there
+    REPLACED = auto()  #: another content was stored under its name
+    SKIPPED = auto()  #: the stored copy is current
+    GONE = auto()  #: the source has vanished
+    ERROR = auto()  #: it could not be brought over
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one picture, and what it took."""
+
+    result: Result
+    reason: str = ""
+    bytes_copied: int = 0
+    compared: bool = False
+
+
+#: The stored copy is complete and current.
+DELIVERED = frozenset({Result.COPIED, Result.REPLACED, Result.SKIPPED})
+
+GONE = Outcome(Result.GONE)
+CURRENT = Outcome(Result.SKIPPED)
+
+
+class Refused(Exception):  # noqa: N818  not an error of the program: it becomes a recorded outcome
+    """A picture that is not brought over, with the reason in words."""
+
+
+class Vanished(Refused):
+    """The picture is no longer there."""
+
+
+def is_current(source: os.stat_result, stored: os.stat_result | None) -> bool:
+    """Given the status of a source and of its stored copy, return whether the copy is current by its times.
+
+    It is if size and time of modification are equal and the source has not changed since the copy was
+    made or last compared. Anything else needs a look at the contents.
+    """
+    return (
+        stored is not None
+        and stat.S_ISREG(stored.st_mode)
+        and source.st_size == stored.st_size
+        and source.st_mtime_ns == stored.st_mtime_ns
+        and source.st_ctime_ns <= stored.st_ctime_ns
+    )
+
+
+def refusal(source: os.stat_result, max_file_size: int) -> str | None:
+    """Given the status of a source and the largest size allowed, return why it is refused, None if it is not."""
+    if not stat.S_ISREG(source.st_mode):
+        return f"is {kind_of(source)}, not a regular file"
+    if source.st_size == 0:
+        return "is empty"
+    if source.st_size > max_file_size:
+        return f"is larger than [import] max_file_size ({source.st_size} bytes)"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Brings pictures over. May be used by several threads at once."""
+
+    media: Media
+    max_file_size: int  #: bytes
+    validate: Validate | None = None
+
+    def bring(self, source: Source, target: Target | None) -> Outcome:
+        """Given a source and its target, make the stored copy equal to the source, and return the outcome.
+
+        Whatever the source's writer does meanwhile, no part of a file is ever seen under the target's
+        name, and a change that the copy does not have is noticed. Raises MediaError.
+        """
+        if target is None:
+            raise ValueError("a picture can only be stored in a directory that exists")
+        try:
+            for _ in range(_ATTEMPTS):
+                outcome = self._attempt(source, target)
+                if outcome:
+                    return outcome
+        except Vanished:
+            return GONE
+        except Refused as refused:
+            return Outcome(Result.ERROR, str(refused))
+        except OSError as error:
+            return Outcome(Result.ERROR, f"cannot be stored: {error.strerror}")
+        return Outcome(Result.ERROR, "is still being written")
+
+    def _attempt(self, source: Source, target: Target) -> Outcome | None:
+        """Bring the source over once; None if it changed meanwhile."""
+        with _reading(source) as (descriptor, seen):
+            if reason := refusal(seen, self.max_file_size):
+                raise Refused(reason)
+            with fatal_errors():
+                outcome = self._renew(descriptor, seen, target) or self._copy(descriptor, seen, target)
+        return outcome if outcome and _is_unchanged(source, seen) else None
+
+    def _renew(self, descriptor: int, seen: os.stat_result, target: Target) -> Outcome | None:
+        """Give a stored copy of the same content the source's time; None if it has to be replaced."""
+        stored = target.status()
+        if stored is None or not _has_equal_content(descriptor, seen, target, stored):
+            return None
+        with suppress(PermissionError):  # another user's file: it is replaced, and then ours
+            os.utime(target.name, ns=(seen.st_mtime_ns,) * 2, dir_fd=target.directory, follow_symlinks=False)
+            return Outcome(Result.SKIPPED, compared=True)
+        return None
+
+    def _copy(self, descriptor: int, seen: os.stat_result, target: Target) -> Outcome | None:
+        """Put a copy in place; None if the source changed while it was read."""
+        result = Result.COPIED if target.status() is None else Result.REPLACED
+        with self.media.temporary(target) as temporary:
+            copied = copy(descriptor, temporary.descriptor, seen.st_size)
+            if copied != seen.st_size or not _is_same(os.fstat(descriptor), seen):
+                return None
+            if self.validate and (reason := self.validate(temporary.descriptor)):
+                raise Refused(reason)
+            temporary.publish(seen.st_mtime_ns)
+        return Outcome(result, bytes_copied=copied)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Tells what Store would do, and only reads."""
+
+    max_file_size: int  #: bytes
+    validate: Validate | None = None
+
+    def bring(self, source: Source, target: Target | None) -> Outcome:
+        """Given a source and its target (None where not even its directory exists), return what would become of it."""
+        try:
+            with _reading(source) as (descriptor, seen):
+                return self._outcome(descriptor, seen, target)
+        except Vanished:
+            return GONE
+        except Refused as refused:
+            return Outcome(Result.ERROR, str(refused))
+
+    def _outcome(self, descriptor: int, seen: os.stat_result, target: Target | None) -> Outcome:
+        stored = target.status() if target else None
+        reason = refusal(seen, self.max_file_size)
+        if target and stored and not reason and _has_equal_content(descriptor, seen, target, stored):
+            return Outcome(Result.SKIPPED, compared=True)
+        reason = reason or (self.validate(descriptor) if self.validate else None)
+        if reason:
+            raise Refused(reason)
+        return Outcome(Result.REPLACED if stored else Result.COPIED, bytes_copied=seen.st_size)
+
+
+@contextmanager
+def _reading(source: Source) -> Iterator[tuple[int, os.stat_result]]:
+    try:
+        descriptor = source.open()
+    except FileNotFoundError as error:
+        raise Vanished from error
+    except OSError as error:
+        raise Refused(f"cannot be read: {error.strerror}") from error
+    try:
+        yield descriptor, os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_same(now: os.stat_result | None, seen: os.stat_result) -> bool:
+    return now is not None and (now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns) == (
+        seen.st_ino,
+        seen.st_size,
+        seen.st_mtime_ns,
+        seen.st_ctime_ns,
+    )
+
+
+def _is_unchanged(source: Source, seen: os.stat_result) -> bool:
+    """Look at the source again by name: a replacement since then has an earlier ctime than our copy.
+
+    A source that has vanished since is no change: what was read was whole.
+    """
+    age = time.time_ns() - seen.st_ctime_ns
+    if 0 <= age < _TICK_NS:
+        time.sleep((_TICK_NS - age) / 1e9)  # a change within the same tick would leave no trace
+    now = source.status()
+    return now is None or _is_same(now, seen)
+
+
+def _has_equal_content(descriptor: int, seen: os.stat_result, target: Target, stored: os.stat_result) -> bool:
+    if not stat.S_ISREG(stored.st_mode) or stored.st_size != seen.st_size:
+        return False
+    copy_of_it = target.open()
+    try:
+        offsets = range(0, seen.st_size, _PIECE)
+        return all(_piece_of_source(descriptor, at) == os.pread(copy_of_it, _PIECE, at) for at in offsets)
+    finally:
+        os.close(copy_of_it)
+
+
+def _piece_of_source(descriptor: int, offset: int) -> bytes:
+    try:
+        return os.pread(descriptor, _PIECE, offset)
+    except OSError as error:
+        raise Refused(f"cannot be read: {error.strerror}") from error
+
+
+def copy(source: int, target: int, size: int) -> int:
+    """Given two descriptors and the size to copy in bytes, copy that much from start to start.
+
+    Returns how many bytes were copied, fewer if the source is shorter. The kernel copies where it can, and
+    shares the blocks where the file system can. Raises Refused if the source cannot be read, OSError if
+    the target cannot be written.
+    """
+    copied = 0
+    # it fails across some file systems and on old kernels; copying by hand then tells which side is broken
+    with suppress(OSError):
+        while copied < size and (done := os.copy_file_range(source, target, size - copied, copied, copied)):
+            copied += done
+    while copied < size and (piece := _piece_of_source(source, copied)):
+        copied += os.pwrite(target, piece[: size - copied], copied)
+    return copied
