@@ -1,0 +1,127 @@
+"""The products table: read as a stream, written under row locks. Core rows only, no objects per row."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, false, or_, select, true, update
+
+from daemon.batches import batched
+from daemon.composition import Images
+from daemon.db.mapping import Mapped
+from daemon.naming import is_uuid
+
+_BATCH = 10_000  # rows fetched at once from a stream
+_IDS = 1_000  # ids in one statement, well below what either database allows
+_KEYS = 50  # keys in one statement; each needs up to six conditions
+
+#: A row's id, its onec_id, and whether it is active.
+Listed = tuple[Any, str | None, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class ProductRow:
+    """What a row says; ``gallery`` is None where the column holds something else than a list."""
+
+    onec_id: str | None
+    main: str | None
+    gallery: tuple[object, ...] | None
+
+    @property
+    def images(self) -> Images | None:
+        """The row's images, None where its gallery cannot be composed."""
+        return None if self.gallery is None else Images(self.main, self.gallery)
+
+
+class Products:
+    """The products of one shop."""
+
+    def __init__(self, mapped: Mapped) -> None:
+        """Given the table as it was found."""
+        self._columns = mapped.table.c
+        self._table = mapped.table
+        #: How many characters a product image may have, None for any number.
+        self.path_length: int | None = getattr(self._columns.main_image.type, "length", None)
+
+    def every(self, connection: Connection) -> Iterator[list[Listed]]:
+        """Yield all products, active or not, in lists, in no particular order."""
+        yield from self._stream(connection, true())
+
+    def around(self, connection: Connection, keys: Iterable[str]) -> Iterator[list[Listed]]:
+        """Given canonical keys, yield the products that have them, and those that could claim their pictures.
+
+        A rival's key begins with one of these keys and ``_``: its pictures look like theirs. A UUID is
+        looked for in lower and in upper case.
+        """
+        for some in batched(keys, _KEYS):
+            conditions = [self._is_around(key, connection) for key in some]
+            yield from self._stream(connection, or_(false(), *conditions))
+
+    def _is_around(self, key: str, connection: Connection) -> ColumnElement[bool]:
+        spellings = {key, key.upper()} if is_uuid(key) else {key}
+        onec_id = self._columns.onec_id
+        prefixes = [spelling + mark for spelling in spellings for mark in "#_"]
+        if connection.dialect.name == "sqlite":  # its LIKE knows no case and uses no index
+            starts = [and_(onec_id >= p, onec_id < p[:-1] + chr(ord(p[-1]) + 1)) for p in prefixes]
+        else:
+            starts = [onec_id.startswith(prefix, autoescape=True) for prefix in prefixes]
+        return or_(onec_id.in_(spellings), *starts)
+
+    def _stream(self, connection: Connection, condition: ColumnElement[bool]) -> Iterator[list[Listed]]:
+        c = self._columns
+        active = c.is_active if "is_active" in c else true()
+        query = select(c.id, c.onec_id, active).where(condition)
+        streaming = {"stream_results": True, "max_row_buffer": _BATCH}
+        with connection.execute(query, execution_options=streaming) as result:
+            for partition in result.partitions(_BATCH):
+                yield [(id_, onec_id, bool(is_active)) for id_, onec_id, is_active in partition]
+
+    def read(self, connection: Connection, ids: Sequence[Any]) -> dict[Any, ProductRow]:
+        """Given ids, return the rows that exist, without locking them."""
+        return self._read(connection, ids, lock=False)
+
+    def lock(self, connection: Connection, ids: Sequence[Any]) -> dict[Any, ProductRow]:
+        """Given ids, lock the rows until the end of the transaction and return them as they are now.
+
+        A row that another transaction holds is not waited for: it is missing in the answer. (SQLite has
+        only one lock, which the transaction holds already.)
+        """
+        return self._read(connection, ids, lock=True)
+
+    def _read(self, connection: Connection, ids: Sequence[Any], *, lock: bool) -> dict[Any, ProductRow]:
+        c = self._columns
+        found: dict[Any, ProductRow] = {}
+        for some in batched(ids, _IDS):
+            query = select(c.id, c.onec_id, c.main_image, c.gallery_images).where(c.id.in_(some))
+            if lock:  # always in the same order, lest two importers wait for each other
+                query = query.order_by(c.id).with_for_update(skip_locked=True)
+            for id_, onec_id, main, gallery in connection.execute(query):
+                found[id_] = ProductRow(onec_id, main, _entries(gallery))
+        return found
+
+    def existing(self, connection: Connection, ids: Collection[Any]) -> set[Any]:
+        """Given ids, return those whose rows exist, locked by others or not."""
+        c = self._columns
+        return {
+            id_
+            for some in batched(ids, _IDS)
+            for id_ in connection.scalars(select(c.id).where(c.id.in_(some)))
+        }
+
+    def write(self, connection: Connection, images: Iterable[tuple[Any, Images]]) -> None:
+        """Given ids and the images that their rows shall have, write them, and the time of the change."""
+        values = [{"row": id_, "main": i.main, "gallery": list(i.gallery)} for id_, i in images]
+        if not values:
+            return
+        c = self._columns
+        changed: dict[str, Any] = {"main_image": bindparam("main"), "gallery_images": bindparam("gallery")}
+        if "updated_at" in c:
+            changed["updated_at"] = datetime.now(UTC)
+        connection.execute(update(self._table).where(c.id == bindparam("row")).values(changed), values)
+
+
+def _entries(gallery: object) -> tuple[object, ...] | None:
+    if gallery is None:
+        return ()
+    return tuple(gallery) if isinstance(gallery, list) else None
