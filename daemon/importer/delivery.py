@@ -1,0 +1,179 @@
+"""Bringing the pictures of one key to the media directory."""
+
+import os
+from collections.abc import Iterable
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from daemon.exchange import Exchange, Source
+from daemon.importer.survey import Found
+from daemon.media import Media, Target, fatal_errors
+from daemon.naming import is_text, shard_of
+from daemon.storing import CURRENT, DELIVERED, GONE, Outcome, Refused, Result, is_current, refusal
+
+_PENDING_PER_WORKER = 4  # tasks; more would only hide how long a chunk takes
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A picture that is not current: where it is, where it belongs, and the path to show."""
+
+    source: Source
+    target: Target | None
+    path: str
+
+
+@dataclass(slots=True)
+class Delivery:
+    """What became of the pictures of one key, by file name, with their paths to show."""
+
+    directory: str
+    outcomes: dict[str, tuple[Outcome, str]] = field(default_factory=dict)
+    _counted: bool = False
+
+    @property
+    def delivered(self) -> set[str]:
+        """The names whose stored copies are complete and current."""
+        return {name for name, (outcome, _) in self.outcomes.items() if outcome.result in DELIVERED}
+
+    @property
+    def has_source(self) -> bool:
+        """Whether the exchange has any picture of the key, refused or not."""
+        return any(outcome.result is not Result.GONE for outcome, _ in self.outcomes.values())
+
+    def uncounted(self) -> list[tuple[Outcome, str]]:
+        """Return the outcomes with their paths when asked for the first time, nothing from then on."""
+        outcomes = [] if self._counted else list(self.outcomes.values())
+        self._counted = True
+        return outcomes
+
+    def is_in_exchange(self, name: str) -> bool:
+        """Given a name, return whether the exchange has such a picture, refused or not."""
+        return name in self.outcomes and self.outcomes[name][0].result is not Result.GONE
+
+    @property
+    def has_copied(self) -> bool:
+        """Whether any picture was new or got another content."""
+        return any(
+            outcome.result in (Result.COPIED, Result.REPLACED) for outcome, _ in self.outcomes.values()
+        )
+
+    @property
+    def has_replaced(self) -> bool:
+        """Whether any stored picture got another content."""
+        return any(outcome.result is Result.REPLACED for outcome, _ in self.outcomes.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What may be delivered: from the configuration and the command line."""
+
+    prefix: str
+    path_length: int | None  #: characters of a product image that the column takes
+    max_file_size: int  #: bytes
+    checksum: bool = False  #: compare the contents of everything
+    dry_run: bool = False
+
+
+class Brings(Protocol):
+    """Brings one picture over, or tells what would become of it."""
+
+    def bring(self, source: Source, target: Target | None) -> Outcome:
+        """Given a source and its target, return the outcome. Raises MediaError."""
+
+
+class Courier:
+    """Judges pictures by their status, and has those that are not current brought over by a few threads."""
+
+    def __init__(self, exchange: Exchange, media: Media, store: Brings, terms: Terms, workers: int) -> None:
+        """Given the two sides, the store between them, the terms and the number of threads."""
+        self._exchange = exchange
+        self._media = media
+        self._store = store
+        self._terms = terms
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="picture")
+        self._pending: set[Future[None]] = set()
+        self._most_pending = workers * _PENDING_PER_WORKER
+
+    def close(self) -> None:
+        """Drop what has not begun, and wait for what has."""
+        self._threads.shutdown(cancel_futures=True)
+
+    def deliver(self, key: str, pictures: Found) -> Delivery:
+        """Given a key and its pictures, begin to deliver them; all outcomes are there after ``finish``."""
+        delivery = Delivery(f"{self._terms.prefix}/{shard_of(key)}")
+        jobs: list[tuple[str, Job]] = []
+        for name, places in pictures.items():
+            judged = self._judged(name, places, f"{delivery.directory}/{name}")
+            if isinstance(judged, Job):
+                jobs.append((name, judged))
+            else:
+                delivery.outcomes[name] = judged, self._exchange.path(places[0], name)
+        if jobs:
+            self._begin(delivery, jobs)
+        return delivery
+
+    def finish(self) -> None:
+        """Wait until all that was begun has been delivered. Raises MediaError."""
+        self._reap(ALL_COMPLETED)
+
+    def _begin(self, delivery: Delivery, jobs: Iterable[tuple[str, Job]]) -> None:
+        while len(self._pending) >= self._most_pending:
+            self._reap(FIRST_COMPLETED)
+        self._pending.add(self._threads.submit(self._bring, delivery, jobs))
+
+    def _reap(self, until: str) -> None:
+        done, self._pending = wait(self._pending, return_when=until)
+        for future in done:
+            future.result()
+
+    def _bring(self, delivery: Delivery, jobs: Iterable[tuple[str, Job]]) -> None:
+        for name, job in jobs:
+            delivery.outcomes[name] = self._store.bring(job.source, job.target), job.path
+
+    def _judged(self, name: str, places: list[int], image: str) -> Outcome | Job:
+        try:
+            self._check_name(name, image)
+            return self._judge(name, places, image)
+        except Refused as refused:
+            return Outcome(Result.ERROR, str(refused))
+
+    def _check_name(self, name: str, image: str) -> None:
+        if not is_text(name):
+            raise Refused("has a name that is not UTF-8")
+        if self._terms.path_length and len(image) > self._terms.path_length:
+            raise Refused(f"has too long a name: main_image takes {self._terms.path_length} characters")
+
+    def _judge(self, name: str, places: list[int], image: str) -> Outcome | Job:
+        source, status, place = self._latest(name, places)
+        if source is None or status is None:
+            return GONE
+        if reason := refusal(status, self._terms.max_file_size):
+            raise Refused(reason)
+        target = self._target(image)
+        if target and not self._terms.checksum and is_current(status, target.status()):
+            return CURRENT
+        return Job(source, target, self._exchange.path(place, name))
+
+    def _latest(self, name: str, places: list[int]) -> tuple[Source | None, os.stat_result | None, int]:
+        """Return the picture that counts of those with the same name: the one that changed last."""
+        best: tuple[Source | None, os.stat_result | None, int] = (None, None, places[0])
+        for place in places:
+            try:
+                source = self._exchange.source(place, name)
+                status = source.status() if source else None
+            except OSError as error:
+                raise Refused(f"cannot be read: {error.strerror}") from error
+            if status and (best[1] is None or status.st_ctime_ns > best[1].st_ctime_ns):
+                best = source, status, place
+        return best
+
+    def _target(self, image: str) -> Target | None:
+        try:
+            with fatal_errors():
+                return self._media.target(image) or (
+                    None if self._terms.dry_run else self._media.target(image, make=True)
+                )
+        except OSError as error:
+            raise Refused(f"cannot be stored: {error.strerror}") from error

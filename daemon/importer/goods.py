@@ -1,0 +1,122 @@
+"""Loading catalogue files: each product's pictures are remembered, and our own products table is filled."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from glob import glob
+from pathlib import Path
+from typing import BinaryIO
+
+from daemon.catalogue import CatalogueProduct, generated_at, read
+from daemon.db.catalogues import Catalogue
+from daemon.db.engine import Database
+from daemon.directories import Directories
+from daemon.errors import CatalogueError, ImportFailedError, StoppedError
+from daemon.importer.session import Session
+
+_BATCH = 1_000  # products in one short transaction
+
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True)
+class GoodsFile:
+    """A catalogue file: the path to show, and how it is opened."""
+
+    path: str
+    opener: Callable[[], int]
+
+    @contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        """Yield the file, open for reading. Raises OSError, also where it is no regular file."""
+        with os.fdopen(self.opener(), "rb") as file:
+            yield file
+
+    def written_at(self) -> datetime:
+        """Return when the file says it was made, else when it was written; the oldest time if it cannot be read."""
+        with suppress(OSError), self.open() as file:
+            return generated_at(file) or datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
+        return datetime.min.replace(tzinfo=UTC)
+
+
+def in_exchange(directory: Path, patterns: Sequence[str]) -> list[GoodsFile]:
+    """Given the exchange directory and shell patterns of relative paths, return the catalogue files there are.
+
+    Links below the exchange directory are not followed when such a file is opened.
+    """
+    paths = {path for pattern in patterns for path in glob(pattern, root_dir=directory, recursive=True)}
+    return [GoodsFile(path, partial(_open_below, directory, path)) for path in sorted(paths)]
+
+
+def on_command_line(paths: Sequence[Path]) -> list[GoodsFile]:
+    """Given paths that an operator names, return them as catalogue files."""
+    return [GoodsFile(str(path), partial(os.open, path, _READ)) for path in paths]
+
+
+def _open_below(directory: Path, path: str) -> int:
+    parent, _, name = path.rpartition("/")
+    with closing(Directories(directory, parent)) as directories:
+        return os.open(name, _READ | os.O_NOFOLLOW, dir_fd=directories.open(""))
+
+
+class CatalogueLoader:
+    """Loads catalogue files for one session."""
+
+    def __init__(
+        self,
+        database: Database,
+        catalogue: Catalogue,
+        session: Session,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Given the database, the catalogue in it, the session that records the work, and when to stop."""
+        self._database = database
+        self._catalogue = catalogue
+        self._session = session
+        self._should_stop = should_stop
+
+    def load(self, files: Sequence[GoodsFile]) -> None:
+        """Given catalogue files, load them, the oldest first.
+
+        One that cannot be read is an error of the session; what stood before the break is kept, and the
+        others are loaded. Raises ImportFailedError if none could be, and DatabaseUnavailableError.
+        """
+        failed = [file for file in sorted(files, key=GoodsFile.written_at) if not self._load(file)]
+        if len(failed) == len(files):
+            names = ", ".join(file.path for file in failed)
+            raise ImportFailedError(f"no catalogue could be loaded: {names or 'there is no file'}")
+
+    def _load(self, file: GoodsFile) -> bool:
+        """Load one file, and return whether it could be read to its end."""
+        batch: list[CatalogueProduct] = []
+        reason = ""
+        try:
+            with file.open() as opened:
+                for product in read(opened):
+                    batch.append(product)
+                    if len(batch) == _BATCH:
+                        self._record(batch)
+                        batch = []
+        except (CatalogueError, OSError) as error:
+            reason = str(error)
+            self._session.file_failed(file.path, reason)
+        self._record(batch)  # also what stood before a break
+        return not reason
+
+    def _record(self, products: Sequence[CatalogueProduct]) -> None:
+        if self._should_stop():
+            raise StoppedError("The load was stopped; the products read so far are kept")
+        with self._database.writing() as connection:
+            refused = self._catalogue.record(connection, products)
+        for product in refused:
+            self._session.warn(
+                "product_refused", f"The id {product.onec_id} is too long", onec_id=product.onec_id
+            )
+        figures = self._session.figures
+        figures.total_products += len(products)
+        figures.processed += len(products)
+        figures.skipped_products += len(refused)
+        self._session.progress()

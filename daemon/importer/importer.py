@@ -1,0 +1,265 @@
+"""One import: products × pictures, section by section and chunk by chunk, files before rows."""
+
+import stat
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from daemon.composition import Rules
+from daemon.db.catalogues import Catalogue
+from daemon.db.engine import Database
+from daemon.db.products import ProductRow, Products
+from daemon.errors import ImportFailedError, StoppedError, TimeLimitError
+from daemon.exchange import Exchange
+from daemon.importer.delivery import Courier, Delivery, Terms
+from daemon.importer.findings import Findings
+from daemon.importer.rows import Change, Rows
+from daemon.importer.session import Session
+from daemon.importer.stock import Stock
+from daemon.importer.survey import Found, Product, Section, Survey
+from daemon.media import Media
+from daemon.storing import Preview, Store, Validate
+
+_CHUNK_SECONDS = 1.0  # of copying, after which a chunk is committed however few products it has
+_MOST_HELD = 50_000  # changes kept for a second try; a table locked as a whole must not fill the memory
+
+
+#: A product and what was delivered for its key.
+Delivered = tuple[Product, Delivery]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one import is done: plain values from the configuration and the command line."""
+
+    exchange: Path
+    image_roots: tuple[str, ...]
+    terms: Terms
+    rules: Rules
+    chunk_size: int  #: products
+    workers: int  #: threads that copy
+    time_limit: float  #: seconds
+    validate: Validate | None = None
+    from_media: bool = False
+
+
+class Importer:
+    """Imports what a survey has found, for one session."""
+
+    def __init__(  # noqa: PLR0913  the parts of an import, each made elsewhere
+        self,
+        plan: Plan,
+        media: Media,
+        database: Database,
+        products: Products,
+        session: Session,
+        *,
+        catalogue: Catalogue | None,
+        findings: Findings | None = None,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Given the plan, both ends, the session that records it, and who else wants to know what is found."""
+        self._plan = plan
+        self._media = media
+        self._database = database
+        self._products = products
+        self._rows = Rows(database, products, plan.rules)
+        self._session = session
+        self._figures = session.figures
+        self._known = catalogue
+        self._findings = findings or Findings()
+        self._should_stop = should_stop
+        self._deadline = time.monotonic() + plan.time_limit
+        self._held: list[Change] = []
+
+    def take_products(self, survey: Survey, keys: frozenset[str]) -> None:
+        """Given a survey and the keys it is about (none: all), list the products. Raises DatabaseUnavailableError."""
+        with self._database.reading() as connection:
+            listed = self._products.around(connection, keys) if keys else self._products.every(connection)
+            for products in listed:
+                survey.add_products(products, self._findings.without_key)
+
+    def run(self, survey: Survey) -> None:
+        """Given a survey that has its products, import them.
+
+        Raises ImportFailedError where the import cannot go on, and DatabaseUnavailableError.
+        """
+        self._figures.total_products = survey.total
+        if not survey.total:
+            self._session.warn("no_products", "There is no active product to import pictures for")
+        with Exchange(self._plan.exchange, self._plan.image_roots) as exchange:
+            for root, reason in exchange.missing.items():
+                self._session.warn("root_missing", f"Image root {root} is left out: {reason}", path=root)
+            self._prepare()
+            self._list(exchange, survey)
+            self._skip(survey.keyless)
+            store = self._store()
+            with closing(
+                Courier(exchange, self._media, store, self._plan.terms, self._plan.workers)
+            ) as courier:
+                for section in survey.sections():
+                    self._import_section(section, exchange, courier)
+        self._retry_held()
+
+    def _prepare(self) -> None:
+        if not self._plan.terms.dry_run:
+            self._media.prepare()
+            self._media.sweep()
+
+    def _store(self) -> Store | Preview:
+        size, validate = self._plan.terms.max_file_size, self._plan.validate
+        return Preview(size, validate) if self._plan.terms.dry_run else Store(self._media, size, validate)
+
+    def _list(self, exchange: Exchange, survey: Survey) -> None:
+        for place, names in exchange.listing(self._fail):
+            survey.add_pictures(place, names)
+            self._check_time()
+            self._session.beat()
+        if self._plan.from_media:
+            for shard, names in self._media.stored():
+                survey.add_stored(shard, names)
+
+    def _skip(self, products: int) -> None:
+        self._figures.skipped_products += products
+        self._figures.processed += products
+
+    def _import_section(self, section: Section, exchange: Exchange, courier: Courier) -> None:
+        self._count_unmatched(section.unmatched, exchange)
+        if not section.products:
+            return
+        rows = self._rows.read(section.products)
+        catalogue = self._catalogue(section)
+        stock = Stock(section, self._media, catalogue, self._plan.rules, self._figures)
+        for chunk in self._chunks(section, courier):
+            self._import_chunk(chunk, rows, stock, courier)
+            exchange.trim()
+            self._media.trim()
+
+    def _count_unmatched(self, unmatched: Found, exchange: Exchange) -> None:
+        for name, places in unmatched.items():
+            source = exchange.source(places[0], name)
+            status = source.status() if source else None
+            if status and stat.S_ISREG(status.st_mode):
+                self._figures.unmatched += 1
+                self._findings.unmatched(exchange.path(places[0], name))
+
+    def _catalogue(self, section: Section) -> Mapping[str, tuple[str, ...]]:
+        if not self._known:
+            return {}
+        known_as = {name for product in section.products for name in product.known_as}
+        with self._database.reading() as connection:
+            return self._known.pictures_of(connection, known_as)
+
+    def _chunks(self, section: Section, courier: Courier) -> Iterator[list[Delivered]]:
+        """Yield chunks whose pictures are being delivered; what is complete is yielded before a stop is raised."""
+        chunk: list[Delivered] = []
+        delivery, key, began = None, None, time.monotonic()
+        for product in section.products:
+            if interruption := self._interruption():
+                yield chunk
+                raise interruption
+            if not chunk:
+                self._check_room()
+            if delivery is None or product.key != key:
+                key = product.key
+                delivery = courier.deliver(key, section.pictures.get(key, {}))
+            chunk.append((product, delivery))
+            if len(chunk) >= self._plan.chunk_size or time.monotonic() - began >= _CHUNK_SECONDS:
+                yield chunk
+                chunk, began = [], time.monotonic()
+        yield chunk
+
+    def _check_room(self) -> None:
+        if not self._plan.terms.dry_run:
+            self._media.check_room()
+
+    def _check_time(self) -> None:
+        if interruption := self._interruption():
+            raise interruption
+
+    def _interruption(self) -> ImportFailedError | None:
+        if self._should_stop():
+            return StoppedError("The import was stopped; what it had brought over is kept")
+        if time.monotonic() > self._deadline:
+            return TimeLimitError(
+                f"the import took longer than [import] time_limit ({self._plan.time_limit:g} s)"
+            )
+        return None
+
+    def _import_chunk(
+        self, chunk: list[Delivered], rows: Mapping[Any, ProductRow], stock: Stock, courier: Courier
+    ) -> None:
+        try:
+            courier.finish()
+        finally:
+            self._tally(chunk)
+        changes = [
+            change
+            for product, delivery in chunk
+            if (change := self._change(product, delivery, rows.get(product.id), stock))
+        ]
+        if changes:
+            self._write(changes)
+        self._figures.processed += len(chunk)
+        self._session.progress()
+        self._session.beat()
+
+    def _tally(self, chunk: list[Delivered]) -> None:
+        """Count the files of a chunk, once however many products share them."""
+        for _, delivery in chunk:
+            for outcome, path in delivery.uncounted():
+                self._figures.add(outcome)
+                if outcome.reason:
+                    self._fail(path, outcome.reason)
+
+    def _change(
+        self, product: Product, delivery: Delivery, row: ProductRow | None, stock: Stock
+    ) -> Change | None:
+        """Return the change that a product's row may need, None if it can stay as it is."""
+        if row is None:
+            self._figures.skipped_products += 1  # deleted since it was listed
+            return None
+        if row.images is None:
+            self._fail(product.onec_id, "has a row whose images are not a path and a list")
+            return None
+        pictures = stock.pictures(product, row.images, delivery)
+        after = self._rows.composed(row.images, pictures)
+        if not pictures.names and not delivery.has_source:
+            self._figures.skipped_products += 1
+            if self._plan.rules.is_unset(after.main) and not after.gallery:
+                self._findings.without_picture(product.id, product.onec_id)
+        if after == row.images and not delivery.has_copied:
+            return None
+        return Change(product, pictures, row.images, after, delivery.has_replaced)
+
+    def _write(self, changes: list[Change]) -> None:
+        if self._plan.terms.dry_run:
+            for change in changes:
+                if change.is_visible:
+                    self._findings.change(change)
+            return
+        self._media.sync()
+        written = self._rows.write(changes)
+        for product in written.products:
+            self._session.debug(
+                "product_changed", f"Product {product.onec_id} changed", onec_id=product.onec_id
+            )
+        room = _MOST_HELD - len(self._held)
+        self._held += written.held[:room]
+        self._refuse(written.held[room:])
+
+    def _retry_held(self) -> None:
+        """Write the rows that others held when it was their turn; those still held have failed."""
+        if self._held:
+            self._refuse(self._rows.write(self._held).held)
+
+    def _refuse(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            self._fail(change.product.onec_id, "has a row that another transaction holds")
+
+    def _fail(self, path: str, reason: str) -> None:
+        self._session.file_failed(path, reason)
+        self._findings.failed(path, reason)
