@@ -1,0 +1,43 @@
+"""The command ``catalog``."""
+
+from pathlib import Path
+
+import click
+
+from daemon import shop as shops
+from daemon.cli.context import Context, json_option, stoppable
+from daemon.cli.outcome import tell
+from daemon.cli.progress import progress_bar
+from daemon.db.sessions import ImportType, Trigger
+from daemon.errors import OnecImagesError, SchemaError
+from daemon.importer import goods
+from daemon.importer.session import Session
+
+
+@click.command("catalog")
+@click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
+@json_option
+@click.pass_obj
+def catalog_command(context: Context, files: tuple[Path, ...], *, as_json: bool) -> int:
+    """Load the catalogue: the files given, or those in the exchange directory."""
+    settings = context.settings
+    found = (
+        goods.on_command_line(files)
+        if files
+        else goods.in_exchange(settings.exchange.dir, settings.exchange.catalog)
+    )
+    error: OnecImagesError | None = None
+    with shops.at_work(settings) as shop, stoppable() as stop, progress_bar("Loading") as watch:
+        if shop.catalogue is None:
+            raise SchemaError(
+                "the database forbids the table onec_images_catalogue: grant CREATE, or do without"
+            )
+        session = Session(
+            shop.database, shop.sessions, progress_every=settings.import_.progress_every, watch=watch
+        )
+        try:
+            with session.running(ImportType.CATALOG, Trigger.MANUAL):
+                goods.CatalogueLoader(shop.database, shop.catalogue, session, stop).load(found)
+        except OnecImagesError as failure:
+            error = failure
+    return tell(session, error, as_json=as_json)

@@ -1,0 +1,128 @@
+"""The command ``import``."""
+
+import json
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+import click
+
+from daemon import shop as shops
+from daemon.cli.context import Context, json_option, stoppable
+from daemon.cli.images import Request, import_images
+from daemon.cli.outcome import tell
+from daemon.cli.progress import progress_bar
+from daemon.config import Settings
+from daemon.errors import OnecImagesError
+from daemon.images import decoder
+from daemon.importer.findings import Findings
+from daemon.importer.rows import Change
+from daemon.importer.selection import Selection
+from daemon.importer.session import Session
+from daemon.naming import printable
+from daemon.shop import Shop
+
+_MOST_CHANGES = 1000  # that a dry run lists
+
+
+class Changes(Findings):
+    """The changes of rows that a dry run would make, as many as are shown."""
+
+    def __init__(self) -> None:
+        self.shown: list[Change] = []
+        self.number = 0
+
+    def change(self, change: Change) -> None:
+        """Note a change."""
+        self.number += 1
+        if len(self.shown) < _MOST_CHANGES:
+            self.shown.append(change)
+
+
+@click.command("import")
+@click.argument("onec_ids", metavar="[ONEC_ID]...", nargs=-1)
+@click.option(
+    "--shard",
+    "shards",
+    metavar="XX",
+    multiple=True,
+    help="Only products of this shard; repeatable, or separated by commas.",
+)
+@click.option("--dry-run", is_flag=True, help="Write nothing, and say what would be done.")
+@click.option("--checksum", is_flag=True, help="Compare the contents of everything, whatever the times say.")
+@click.option("--validate-images", is_flag=True, help="Decode each picture before it is copied.")
+@click.option("--from-media", is_flag=True, help="Also take up stored pictures that no row names.")
+@click.option("--limit", metavar="N", type=click.IntRange(min=1), help="At most this many products.")
+@json_option
+@click.pass_obj
+def import_command(  # noqa: PLR0913  one argument per option
+    context: Context,
+    onec_ids: tuple[str, ...],
+    shards: tuple[str, ...],
+    limit: int | None,
+    *,
+    dry_run: bool,
+    checksum: bool,
+    validate_images: bool,
+    from_media: bool,
+    as_json: bool,
+) -> int:
+    """Import pictures once, of all products or of those named."""
+    settings = context.settings
+    findings = Changes()
+    with _opened(settings, dry_run=dry_run) as shop, stoppable() as stop, progress_bar("Importing") as watch:
+        plan = shops.plan(settings, shop.products)
+        terms = replace(plan.terms, checksum=checksum, dry_run=dry_run)
+        validate = (
+            decoder(settings.exchange.extensions)
+            if validate_images or settings.import_.validate_images
+            else None
+        )
+        request = Request(
+            Selection.of(onec_ids, _separated(shards), limit),
+            replace(plan, terms=terms, validate=validate, from_media=from_media),
+            findings,
+            stop,
+        )
+        sessions = None if dry_run else shop.sessions
+        session = Session(
+            shop.database, sessions, progress_every=settings.import_.progress_every, watch=watch
+        )
+        error = _imported(settings, shop, session, request)
+    more = {"changes": [change.as_json() for change in findings.shown]} if dry_run else {}
+    status = tell(session, error, as_json=as_json, **more)
+    if dry_run and not as_json:
+        _print_changes(findings)
+    return status
+
+
+def _opened(settings: Settings, *, dry_run: bool) -> AbstractContextManager[Shop]:
+    return shops.looked_at(settings) if dry_run else shops.at_work(settings)
+
+
+def _separated(shards: tuple[str, ...]) -> list[str]:
+    return [shard for some in shards for shard in some.split(",")]
+
+
+def _imported(settings: Settings, shop: Shop, session: Session, request: Request) -> OnecImagesError | None:
+    """Import, name unknown ids, and return the error that ended a session; one before it is raised."""
+    try:
+        unknown = import_images(settings, shop, session, request)
+    except OnecImagesError as error:
+        if not session.has_begun:
+            raise
+        return error
+    for onec_id in unknown:
+        click.echo(f"onec-images: no active product has the onec_id {printable(onec_id)}", err=True)
+    return None
+
+
+def _print_changes(changes: Changes) -> None:
+    for change in changes.shown:
+        click.echo(f"{printable(change.product.onec_id)}: main_image {_shown(change.after.main)},")
+        click.echo(f"  gallery_images {_shown(list(change.after.gallery))}")
+    if changes.number > len(changes.shown):
+        click.echo(f"… and {changes.number - len(changes.shown)} more")
+
+
+def _shown(value: object) -> str:
+    return printable(json.dumps(value, ensure_ascii=False))

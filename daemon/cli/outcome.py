@@ -1,0 +1,43 @@
+"""How a session that has ended is told: on the terminal, as JSON, by the exit status."""
+
+from typing import Any
+
+import click
+
+from daemon.cli.context import print_json
+from daemon.db.sessions import SessionRecord, Status
+from daemon.errors import OnecImagesError
+from daemon.importer.session import Session
+
+_DONE, _FILES_FAILED = 0, 3
+
+
+def tell(session: Session, error: OnecImagesError | None, *, as_json: bool, **more: Any) -> int:  # noqa: ANN401
+    """Given a session that has ended and the error that ended it, print both and return the exit status.
+
+    As JSON it is the session's columns, ``session_id``, and whatever else is given.
+    """
+    if error:
+        click.echo(f"onec-images: {error}", err=True)
+    if as_json:
+        print_json({**session.record.as_json(), "session_id": session.record.id, **more})
+    else:
+        click.echo(sentence(session.record))
+    if error:
+        return error.exit_status
+    return _FILES_FAILED if session.figures.errors else _DONE
+
+
+def sentence(record: SessionRecord) -> str:
+    """Given a session, return it in one line."""
+    figures = record.report_details
+    name = "Dry run" if record.id is None else f"Session {record.id}"
+    told = [
+        f"{figures.get('processed', 0)} of {figures.get('total_products', 0)} products",
+        f"{figures.get('copied', 0)} copied",
+        f"{figures.get('skipped', 0)} skipped",
+        f"{figures.get('errors', 0)} errors",
+    ]
+    if record.status == Status.COMPLETED:
+        told.append(f"{figures.get('duration_s', 0)} s")
+    return f"{name} ({record.import_type}) {record.status}: {', '.join(told)}"

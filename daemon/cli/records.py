@@ -1,0 +1,73 @@
+"""The commands ``sessions`` and ``session``."""
+
+import click
+
+from daemon import shop as shops
+from daemon.cli.context import Context, json_option, print_json
+from daemon.cli.outcome import sentence
+from daemon.db.sessions import SessionRecord, Status
+from daemon.errors import OnecImagesError
+from daemon.naming import printable
+
+
+@click.command("sessions")
+@click.option(
+    "--limit",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="At most this many.",
+)
+@click.option("--status", metavar="S", type=click.Choice(list(Status)), help="Only those with this status.")
+@json_option
+@click.pass_obj
+def sessions_command(context: Context, limit: int, status: str | None, *, as_json: bool) -> int:
+    """List the sessions, newest first."""
+    with shops.looked_at(context.settings) as shop, shop.database.reading() as connection:
+        records = shop.sessions.newest(connection, limit, Status(status) if status else None)
+    if as_json:
+        print_json({"sessions": [record.as_json() for record in records]})
+        return 0
+    for record in records:
+        click.echo(f"{_moment(record)}  {sentence(record)}")
+    if not records:
+        click.echo("There are no sessions yet; `onec-images import` makes the first one")
+    return 0
+
+
+@click.command("session")
+@click.argument("session_id", metavar="ID", type=int)
+@json_option
+@click.pass_obj
+def session_command(context: Context, session_id: int, *, as_json: bool) -> int:
+    """Show one session."""
+    with shops.looked_at(context.settings) as shop, shop.database.reading() as connection:
+        record = shop.sessions.get(connection, session_id)
+    if record is None:
+        raise OnecImagesError(
+            f"there is no session {session_id}; `onec-images sessions` lists those there are"
+        )
+    if as_json:
+        print_json(record.as_json())
+    else:
+        _show(record)
+    return 0
+
+
+def _show(record: SessionRecord) -> None:
+    click.echo(sentence(record))
+    fields = record.as_json()
+    details = fields.pop("report_details")
+    samples = details.pop("error_samples", [])
+    error = fields.pop("error_message")
+    for name, value in {**fields, **details}.items():
+        click.echo(f"  {name}: {printable(str('' if value is None else value))}")
+    for sample in samples:
+        click.echo(f"  error: {printable(str(sample))}")
+    if error:
+        click.echo("\n".join(map(printable, error.splitlines())))
+
+
+def _moment(record: SessionRecord) -> str:
+    return f"{record.started_at:%Y-%m-%d %H:%M:%S}" if record.started_at else " " * 19
