@@ -278,10 +278,9 @@ def _quoted(name: str) -> str:
 def _is_readable(encoding: str) -> bool:
     if encoding.upper() in _UTF_16:
         return True
+    # Codecs of Python's own source warn of every backslash; Python keeps every name it has looked for.
     if "escape" in encoding.lower() or len(encoding) > _MAX_QUOTED:
-        return (
-            False  # codecs of Python's own source warn of backslashes; Python keeps every name it looked for
-        )
+        return False
     try:
         return len(_EVERY_BYTE.decode(encoding, "replace")) == len(_EVERY_BYTE)
     except (LookupError, ValueError):

@@ -74,7 +74,8 @@ class Media:
         self._dir_mode = dir_mode
         self._min_free = min_free
         self._durable = durable
-        self._unique = (f"{TEMPORARY_PREFIX}{secrets.token_hex(6)}-{number}" for number in count())
+        self._token = secrets.token_hex(6)
+        self._numbers = count()
         self._directories = self._opened()
 
     def _opened(self) -> Directories:
@@ -153,7 +154,8 @@ class Media:
 
         Raises OSError.
         """
-        temporary = Temporary(target, next(self._unique), self._file_mode)
+        name = f"{TEMPORARY_PREFIX}{self._token}-{next(self._numbers)}"
+        temporary = Temporary(target, name, self._file_mode)
         try:
             yield temporary
         finally:
