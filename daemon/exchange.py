@@ -138,14 +138,18 @@ class Exchange:
             trouble(self.path(number), f"cannot be listed: {error.strerror}")
         yield number, names
 
+    def directory(self, place: int) -> int:
+        """Given the number of a place, return its descriptor. Raises OSError."""
+        where = self._places[place]
+        return self._roots[where.root].open(where.directory)
+
     def source(self, place: int, name: str) -> Source | None:
         """Given the number of a place and a name in it, return the picture, None if its directory is gone.
 
         Raises OSError where the directory cannot be opened.
         """
-        where = self._places[place]
         try:
-            return Source(self._roots[where.root].open(where.directory), name)
+            return Source(self.directory(place), name)
         except FileNotFoundError:
             return None
 

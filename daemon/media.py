@@ -119,6 +119,10 @@ class Media:
             wanted = self._min_free >> 20
             raise MediaError(f"{self._path}: {free >> 20} MiB are free, [media] min_free wants {wanted} MiB")
 
+    def directory(self, path: str) -> int:
+        """Given the path of a directory relative to the media directory, return its descriptor. Raises OSError."""
+        return self._directories.open(path)
+
     def target(self, path: str, *, make: bool = False) -> Target | None:
         """Given a path relative to the media directory, return where it is, None if its directory is missing.
 

@@ -3,11 +3,11 @@
 import fnmatch
 import os
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from zlib import crc32
 
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_UUID = re.compile("-".join(f"[0-9a-fA-F]{{{digits}}}" for digits in (8, 4, 4, 4, 12)))
 _UUID_LENGTH = 36
 
 #: The shard of a key of one character.
@@ -24,7 +24,7 @@ def canonical(key: str) -> str:
 
     UUIDs match without regard to case, everything else matches exactly.
     """
-    return key.lower() if is_uuid(key) else key
+    return key.lower() if len(key) == _UUID_LENGTH and _UUID.fullmatch(key) else key
 
 
 def canonical_id(onec_id: str) -> str:
@@ -62,20 +62,21 @@ def section_of(text: str) -> str:
     return f"~{crc32(os.fsencode(first)) & 0xFF:02x}"
 
 
-def candidates(stem: str) -> Iterator[str]:
-    """Given the stem of a file name, yield the keys it could belong to, the longest first."""
-    while stem:
-        yield canonical(stem)
-        stem = stem.rpartition("_")[0]
+def underscores(keys: Iterable[str]) -> int:
+    """Given keys, return how many underscores the one with most of them has."""
+    return max((key.count("_") for key in keys), default=0)
 
 
-def owner(stem: str, keys: Container[str]) -> str | None:
+def owner(stem: str, keys: Container[str], most_underscores: int) -> str | None:
     """Given the stem of a file name and the keys that exist, return the key it belongs to, None if none.
 
-    The whole key must match; the longest one wins, so ``12_3_a`` is a picture of ``12`` only where there
-    is no ``12_3``.
+    Candidates are the stem and every part of it that ends before a ``_``. The whole key must match, and
+    the longest one wins: ``12_3_a`` is a picture of ``12`` only where there is no ``12_3``. Candidates with
+    more underscores than any key has are not tried.
     """
-    for candidate in candidates(stem):
+    parts = stem.split("_", most_underscores + 1)
+    for length in range(min(len(parts), most_underscores + 1), 0, -1):
+        candidate = canonical("_".join(parts[:length]))
         if candidate in keys:
             return candidate
     return None
@@ -109,18 +110,17 @@ class PictureNames:
     """Which file names are pictures: those with a known extension that are neither hidden nor ignored."""
 
     extensions: frozenset[str]
-    ignored: re.Pattern[str]
+    ignored: re.Pattern[str] | None
 
     @classmethod
     def from_patterns(cls, extensions: Iterable[str], ignore: Iterable[str]) -> "PictureNames":
         """Given extensions without their dot and shell patterns of file names to ignore, return the rule."""
         patterns = "|".join(fnmatch.translate(pattern) for pattern in ignore)
-        # `(?!)` matches nothing
-        return cls(frozenset(map(str.lower, extensions)), re.compile(patterns or "(?!)"))
+        return cls(frozenset(map(str.lower, extensions)), re.compile(patterns) if patterns else None)
 
     def stem(self, name: str) -> str | None:
         """Given a file name, return the part before its extension, None if it is not a picture's name."""
         stem, _, extension = name.rpartition(".")
         if not stem or stem[0] == "." or extension.lower() not in self.extensions:
             return None
-        return None if self.ignored.match(name) else stem
+        return None if self.ignored and self.ignored.match(name) else stem

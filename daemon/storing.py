@@ -39,9 +39,6 @@ class Outcome:
     compared: bool = False
 
 
-#: The stored copy is complete and current.
-DELIVERED = frozenset({Result.COPIED, Result.REPLACED, Result.SKIPPED})
-
 GONE = Outcome(Result.GONE)
 CURRENT = Outcome(Result.SKIPPED)
 

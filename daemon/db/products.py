@@ -72,9 +72,8 @@ class Products:
         c = self._columns
         active = c.is_active if "is_active" in c else true()
         query = select(c.id, c.onec_id, active).where(condition)
-        streaming = {"stream_results": True, "max_row_buffer": _BATCH}
-        with connection.execute(query, execution_options=streaming) as result:
-            for partition in result.partitions(_BATCH):
+        with connection.execute(query, execution_options={"yield_per": _BATCH}) as result:
+            for partition in result.partitions():
                 yield [(id_, onec_id, bool(is_active)) for id_, onec_id, is_active in partition]
 
     def read(self, connection: Connection, ids: Sequence[Any]) -> dict[Any, ProductRow]:
@@ -96,7 +95,7 @@ class Products:
             query = select(c.id, c.onec_id, c.main_image, c.gallery_images).where(c.id.in_(some))
             if lock:  # always in the same order, lest two importers wait for each other
                 query = query.order_by(c.id).with_for_update(skip_locked=True)
-            for id_, onec_id, main, gallery in connection.execute(query):
+            for id_, onec_id, main, gallery in connection.execute(query).all():
                 found[id_] = ProductRow(onec_id, main, _entries(gallery))
         return found
 

@@ -10,7 +10,7 @@ from daemon.exchange import Exchange, Source
 from daemon.importer.survey import Found
 from daemon.media import Media, Target, fatal_errors
 from daemon.naming import is_text, shard_of
-from daemon.storing import CURRENT, DELIVERED, GONE, Outcome, Refused, Result, is_current, refusal
+from daemon.storing import CURRENT, GONE, Outcome, Refused, Result, is_current, refusal
 
 _PENDING_PER_WORKER = 4  # tasks; more would only hide how long a chunk takes
 
@@ -26,43 +26,45 @@ class Job:
 
 @dataclass(slots=True)
 class Delivery:
-    """What became of the pictures of one key, by file name, with their paths to show."""
+    """What became of the pictures of one key.
+
+    directory: that of their product images, relative to the media directory.
+    current: the names of those whose stored copies were found current by their times.
+    outcomes: by name, what became of the others, with the path to show.
+    """
 
     directory: str
+    current: set[str] = field(default_factory=set)
     outcomes: dict[str, tuple[Outcome, str]] = field(default_factory=dict)
-    _counted: bool = False
+    is_counted: bool = False
 
     @property
     def delivered(self) -> set[str]:
         """The names whose stored copies are complete and current."""
-        return {name for name, (outcome, _) in self.outcomes.items() if outcome.result in DELIVERED}
+        return self.current | self._names_with(Result.COPIED, Result.REPLACED, Result.SKIPPED)
 
     @property
-    def has_source(self) -> bool:
-        """Whether the exchange has any picture of the key, refused or not."""
-        return any(outcome.result is not Result.GONE for outcome, _ in self.outcomes.values())
+    def paths(self) -> set[str]:
+        """The product images of those found current."""
+        return {f"{self.directory}/{name}" for name in self.current}
 
-    def uncounted(self) -> list[tuple[Outcome, str]]:
-        """Return the outcomes with their paths when asked for the first time, nothing from then on."""
-        outcomes = [] if self._counted else list(self.outcomes.values())
-        self._counted = True
-        return outcomes
-
-    def is_in_exchange(self, name: str) -> bool:
-        """Given a name, return whether the exchange has such a picture, refused or not."""
-        return name in self.outcomes and self.outcomes[name][0].result is not Result.GONE
+    @property
+    def in_exchange(self) -> set[str]:
+        """The names that the exchange has, refused ones too."""
+        return self.delivered | self._names_with(Result.ERROR)
 
     @property
     def has_copied(self) -> bool:
         """Whether any picture was new or got another content."""
-        return any(
-            outcome.result in (Result.COPIED, Result.REPLACED) for outcome, _ in self.outcomes.values()
-        )
+        return bool(self._names_with(Result.COPIED, Result.REPLACED))
 
     @property
     def has_replaced(self) -> bool:
         """Whether any stored picture got another content."""
-        return any(outcome.result is Result.REPLACED for outcome, _ in self.outcomes.values())
+        return bool(self._names_with(Result.REPLACED))
+
+    def _names_with(self, *results: Result) -> set[str]:
+        return {name for name, (outcome, _) in self.outcomes.items() if outcome.result in results}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,9 @@ class Courier:
         delivery = Delivery(f"{self._terms.prefix}/{shard_of(key)}")
         jobs: list[tuple[str, Job]] = []
         for name, places in pictures.items():
+            if len(places) == 1 and self._is_current(name, places[0], delivery.directory):
+                delivery.current.add(name)
+                continue
             judged = self._judged(name, places, f"{delivery.directory}/{name}")
             if isinstance(judged, Job):
                 jobs.append((name, judged))
@@ -113,6 +118,20 @@ class Courier:
         if jobs:
             self._begin(delivery, jobs)
         return delivery
+
+    def _is_current(self, name: str, place: int, directory: str) -> bool:
+        """Return whether a picture needs no further look: the everyday case, in two calls of the system.
+
+        Whatever is unusual about it is for ``_judged`` to say.
+        """
+        if self._terms.checksum or not name.isascii() or not self._fits(f"{directory}/{name}"):
+            return False
+        try:
+            source = os.stat(name, dir_fd=self._exchange.directory(place), follow_symlinks=False)
+            stored = os.stat(name, dir_fd=self._media.directory(directory), follow_symlinks=False)
+        except OSError:
+            return False
+        return is_current(source, stored) and not refusal(source, self._terms.max_file_size)
 
     def finish(self) -> None:
         """Wait until all that was begun has been delivered. Raises MediaError."""
@@ -142,8 +161,11 @@ class Courier:
     def _check_name(self, name: str, image: str) -> None:
         if not is_text(name):
             raise Refused("has a name that is not UTF-8")
-        if self._terms.path_length and len(image) > self._terms.path_length:
+        if not self._fits(image):
             raise Refused(f"has too long a name: main_image takes {self._terms.path_length} characters")
+
+    def _fits(self, image: str) -> bool:
+        return not self._terms.path_length or len(image) <= self._terms.path_length
 
     def _judge(self, name: str, places: list[int], image: str) -> Outcome | Job:
         source, status, place = self._latest(name, places)

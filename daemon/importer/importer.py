@@ -210,7 +210,11 @@ class Importer:
     def _tally(self, chunk: list[Delivered]) -> None:
         """Count the files of a chunk, once however many products share them."""
         for _, delivery in chunk:
-            for outcome, path in delivery.uncounted():
+            if delivery.is_counted:
+                continue
+            delivery.is_counted = True
+            self._figures.skipped_files += len(delivery.current)
+            for outcome, path in delivery.outcomes.values():
                 self._figures.add(outcome)
                 if outcome.reason:
                     self._fail(path, outcome.reason)
@@ -225,9 +229,11 @@ class Importer:
         if row.images is None:
             self._fail(product.onec_id, "has a row whose images are not a path and a list")
             return None
+        if stock.is_settled(product, row.images, delivery):
+            return None
         pictures = stock.pictures(product, row.images, delivery)
         after = self._rows.composed(row.images, pictures)
-        if not pictures.names and not delivery.has_source:
+        if not pictures.names and not delivery.in_exchange:
             self._figures.skipped_products += 1
             if self._plan.rules.is_unset(after.main) and not after.gallery:
                 self._findings.without_picture(product.id, product.onec_id)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Container, Mapping
 
-from daemon.composition import Images, Pictures, Rules
+from daemon.composition import Composition, Images, Pictures, Rules
 from daemon.importer.delivery import Delivery
 from daemon.importer.figures import Figures
 from daemon.importer.survey import Product, Section
@@ -30,6 +30,19 @@ class Stock:
         self._figures = figures
         self._held: dict[str, bool] = {}
         self._counted: set[str] = set()
+
+    def is_settled(self, product: Product, images: Images, delivery: Delivery) -> bool:
+        """Given a product, what its row says and what was delivered, return whether nothing can be left to do.
+
+        It is where each picture is current and the row names just these: the everyday case, decided
+        without composing. A row that mirrors the catalogue is always composed.
+        """
+        if delivery.outcomes or self._rules.composition is not Composition.APPEND or self._section.stored:
+            return False
+        paths = [images.main, *images.gallery]
+        if len(paths) != len(delivery.current) or not delivery.current.issuperset(self._named(product) or ()):
+            return False
+        return all(isinstance(path, str) for path in paths) and delivery.paths == set(paths)
 
     def pictures(self, product: Product, images: Images, delivery: Delivery) -> Pictures:
         """Given a product, what its row says and what was delivered for its key, return what it can show.
@@ -61,13 +74,14 @@ class Stock:
     def _on_row(self, product: Product, images: Images, delivery: Delivery) -> set[str]:
         """Return the product's own pictures that its row names, counting the files that are no longer sent."""
         own = set()
+        in_exchange = delivery.in_exchange
         for path in self._paths(images):
             name = file_name(path)
-            if not self._section.belongs(name, product.key):
+            if name not in in_exchange and not self._section.belongs(name, product.key):
                 self._count(path, is_held=self._holds(path), is_own=False)
                 continue
             own.add(name)
-            if not delivery.is_in_exchange(name):
+            if name not in in_exchange:
                 image = f"{delivery.directory}/{name}"
                 self._count(image, is_held=self._holds(image) or self._holds(path), is_own=True)
         return own
@@ -81,7 +95,7 @@ class Stock:
         if name in delivery.delivered:
             return True
         image = f"{delivery.directory}/{name}"
-        if delivery.is_in_exchange(name):
+        if name in delivery.in_exchange:
             return name in on_row and self._holds(image)
         if is_held := self._holds(image):
             self._count(image, is_held=is_held, is_own=True)

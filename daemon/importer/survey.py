@@ -8,7 +8,16 @@ from typing import Any
 
 from daemon.db.products import Listed
 from daemon.importer.selection import Selection
-from daemon.naming import PictureNames, canonical_id, file_name, key_of, owner, section_of, shard_of
+from daemon.naming import (
+    PictureNames,
+    canonical_id,
+    file_name,
+    key_of,
+    owner,
+    section_of,
+    shard_of,
+    underscores,
+)
 from daemon.spool import Spool
 
 _GROUP = 4_000  # products and pictures joined at once; more in a section stay together
@@ -45,13 +54,30 @@ class Section:
     pictures: Mapping[str, Found]
     stored: Mapping[str, set[str]]
     unmatched: Found
-    keys: frozenset[str]
+    keys: "Keys"
     names: PictureNames
 
     def belongs(self, name: str, key: str) -> bool:
         """Given a file name and a key, return whether the name is one of a picture of the key."""
         stem = self.names.stem(name)
-        return stem is not None and owner(stem, self.keys) == key
+        return stem is not None and self.keys.owner(stem) == key
+
+
+class Keys:
+    """The keys of one section's products, and which of them the import is about."""
+
+    def __init__(self, selected: Mapping[str, bool]) -> None:
+        """Given each key, and whether the import is about a product that has it."""
+        self._selected = selected
+        self._most_underscores = underscores(selected)
+
+    def owner(self, stem: str) -> str | None:
+        """Given the stem of a file name, return the key it belongs to, None if none."""
+        return owner(stem, self._selected, self._most_underscores)
+
+    def is_selected(self, key: str) -> bool:
+        """Given one of the keys, return whether the import is about a product that has it."""
+        return self._selected[key]
 
 
 class Survey:
@@ -142,35 +168,37 @@ class Survey:
             yield group
 
     def _section(self, names: list[str], limit: int) -> Section:
-        keys: dict[str, bool] = {}  # by key, whether the import is about a product that has it
-        selected = []
-        for id_, onec_id, key, is_selected in chain.from_iterable(self._products.blocks(names)):
-            keys[key] = keys.get(key, False) or is_selected
-            if is_selected:
-                selected.append(Product(id_, onec_id, key))
-        products = sorted(selected, key=lambda product: (product.key, product.onec_id))
+        is_selected: dict[str, bool] = {}
+        products = []
+        for id_, onec_id, key, selected in chain.from_iterable(self._products.blocks(names)):
+            is_selected[key] = is_selected.get(key, False) or selected
+            if selected:
+                products.append(Product(id_, onec_id, key))
+        products.sort(key=lambda product: (product.key, product.onec_id))
+        keys = Keys(is_selected)
         pictures, unmatched = self._pictures_of(names, keys)
-        stored = self._stored_of(names, keys)
-        return Section(products[:limit], pictures, stored, unmatched, frozenset(keys), self._names)
+        return Section(
+            products[:limit], pictures, self._stored_of(names, keys), unmatched, keys, self._names
+        )
 
-    def _pictures_of(self, sections: list[str], keys: Mapping[str, bool]) -> tuple[dict[str, Found], Found]:
+    def _pictures_of(self, sections: list[str], keys: Keys) -> tuple[dict[str, Found], Found]:
         pictures: dict[str, Found] = {}
         unmatched: Found = {}
         for place, names in self._pictures.blocks(sections):
             for name in names:
-                stem = self._names.stem(name) or ""
-                key = owner(stem, keys)
-                if key is not None and keys[key]:
+                stem = name.rpartition(".")[0]
+                key = keys.owner(stem)
+                if key is not None and keys.is_selected(key):
                     pictures.setdefault(key, {}).setdefault(name, []).append(place)
                 elif self._selection.takes_unmatched(stem):
                     unmatched.setdefault(name, []).append(place)
         return pictures, unmatched
 
-    def _stored_of(self, sections: list[str], keys: Mapping[str, bool]) -> dict[str, set[str]]:
+    def _stored_of(self, sections: list[str], keys: Keys) -> dict[str, set[str]]:
         stored: dict[str, set[str]] = {}
         for path in chain.from_iterable(self._stored.blocks(sections)):
             name = file_name(path)
-            key = owner(self._names.stem(name) or "", keys)
+            key = keys.owner(name.rpartition(".")[0])
             if key is not None and path == f"{shard_of(key)}/{name}":
                 stored.setdefault(key, set()).add(name)
         return stored
