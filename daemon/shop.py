@@ -14,6 +14,7 @@ from daemon.db.engine import Database
 from daemon.db.mapping import Names
 from daemon.db.products import Products
 from daemon.db.sessions import Sessions
+from daemon.errors import OnecImagesError
 from daemon.importer.delivery import Terms
 from daemon.importer.importer import Plan
 from daemon.log import logger
@@ -57,8 +58,13 @@ def opened(settings: Settings) -> Iterator[Shop]:
 
 @contextmanager
 def looked_at(settings: Settings) -> Iterator[Shop]:
-    """Given the settings, yield the shop for reading only: nothing is created. Raises as ``opened`` does."""
+    """Given the settings, yield the shop for reading only: nothing is created.
+
+    Raises OnecImagesError where the daemon's own tables have not been made yet, and as ``opened`` does.
+    """
     with Database(settings.database.url, read_only=True) as database:
+        if not settings.database.attach and not schema.exists(database, products_names(settings)):
+            raise OnecImagesError(f"{database.name} has no tables yet; `onec-images init-db` makes them")
         catalogue = Catalogue(None) if schema.has_catalogue(database) else None
         yield _shop(settings, database, catalogue)
 

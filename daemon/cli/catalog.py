@@ -33,7 +33,11 @@ def catalog_command(context: Context, files: tuple[Path, ...], *, as_json: bool)
                 "the database forbids the table onec_images_catalogue: grant CREATE, or do without"
             )
         session = Session(
-            shop.database, shop.sessions, progress_every=settings.import_.progress_every, watch=watch
+            shop.database,
+            shop.sessions,
+            shop.sessions.daemon,
+            progress_every=settings.import_.progress_every,
+            watch=watch,
         )
         try:
             with session.running(ImportType.CATALOG, Trigger.MANUAL):

@@ -85,7 +85,11 @@ def import_command(  # noqa: PLR0913  one argument per option
         )
         sessions = None if dry_run else shop.sessions
         session = Session(
-            shop.database, sessions, progress_every=settings.import_.progress_every, watch=watch
+            shop.database,
+            sessions,
+            shop.sessions.daemon,
+            progress_every=settings.import_.progress_every,
+            watch=watch,
         )
         error = _imported(settings, shop, session, request)
     more = {"changes": [change.as_json() for change in findings.shown]} if dry_run else {}

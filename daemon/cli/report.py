@@ -101,6 +101,6 @@ def report_command(context: Context, kind: str, *, as_json: bool) -> int:
         validate = decoder(settings.exchange.extensions) if settings.import_.validate_images else None
         plan = replace(plan, terms=replace(plan.terms, dry_run=True), validate=validate)
         request = Request(Selection(), plan, Reported(kind, printer.tell), stop)
-        import_images(settings, shop, Session(shop.database, None), request)
+        import_images(settings, shop, Session(shop.database, None, shop.sessions.daemon), request)
         printer.end()
     return 0

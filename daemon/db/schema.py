@@ -107,6 +107,12 @@ def create_catalogue(database: Database) -> str | None:
     return None
 
 
+def exists(database: Database, products: Names) -> bool:
+    """Given a database and what the products table is called, return whether that table exists."""
+    with database.reading() as connection:
+        return inspect(connection).has_table(products.name, schema=products.schema)
+
+
 def has_catalogue(database: Database) -> bool:
     """Return whether the table of the catalogue exists."""
     with database.reading() as connection:

@@ -83,8 +83,7 @@ def begun(import_type: ImportType, trigger: Trigger, details: Mapping[str, Any])
 def advanced(record: SessionRecord, details: Mapping[str, Any]) -> SessionRecord:
     """Given a session and its figures so far, return it as being under way."""
     now = datetime.now(UTC)
-    moving = {**details, "last_updated": now.isoformat()}
-    return replace(record, status=Status.IN_PROGRESS.value, updated_at=now, report_details=moving)
+    return replace(record, status=Status.IN_PROGRESS.value, updated_at=now, report_details=details)
 
 
 def ended(
@@ -178,7 +177,7 @@ class Sessions:
         """Return what the row stores; fields that have no column of their own go into the details."""
         columns = self.mapped.table.c
         kept = {field: _plain(getattr(record, field)) for field in FIELDS if field not in columns}
-        details = {**record.report_details, **kept, "daemon": self.daemon}
+        details = {**record.report_details, **kept}
         values = {field: getattr(record, field) for field in changed if field in columns}
         return {**values, "report_details": details}
 

@@ -4,6 +4,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from daemon.db.engine import Database
@@ -26,13 +27,15 @@ class Session:
         self,
         database: Database,
         sessions: Sessions | None,
+        daemon: str,
         *,
         progress_every: int = 50,
         watch: Watch | None = None,
     ) -> None:
-        """Given where sessions are kept (None: nowhere), after how many products progress is told, and to whom."""
+        """Given where sessions are kept (None: nowhere), whose they are, how often progress is told, and to whom."""
         self._database = database
         self._sessions = sessions
+        self._daemon = daemon
         self._progress_every = progress_every
         self._watch = watch or (lambda _figures: None)
         self.figures = Figures()
@@ -48,7 +51,7 @@ class Session:
 
         What the block raises is raised again.
         """
-        self.record = begun(import_type, trigger, self.figures.as_details())
+        self.record = begun(import_type, trigger, self._details())
         if self._sessions:
             with self._database.writing() as connection:
                 self.record = self._sessions.add(connection, self.record)
@@ -90,18 +93,20 @@ class Session:
         """Given an event's name and a sentence, log a detail of this session."""
         self._log.debug(event, message=message, **fields)
 
+    def _details(self) -> dict[str, Any]:
+        moment = datetime.now(UTC).isoformat()
+        return {**self.figures.as_details(), "daemon": self._daemon, "last_updated": moment}
+
     def _save(self, now: float) -> None:
         self._told, self._told_at = self.figures.processed, now
-        self.record = advanced(self.record, self.figures.as_details())
+        self.record = advanced(self.record, self._details())
         if self._sessions:
             with self._database.writing(durable=False) as connection:
                 self._sessions.save(connection, self.record)
 
     def _end(self, status: Status, error: str = "") -> None:
         self._watch(self.figures)
-        self.record = ended(
-            self.record, status, {**self.record.report_details, **self.figures.as_details()}, error
-        )
+        self.record = ended(self.record, status, self._details(), error)
         if status is Status.COMPLETED:
             self._log.info("session_completed", message=_progress(self.figures), **_counters(self.figures))
         else:

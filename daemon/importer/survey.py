@@ -177,9 +177,7 @@ class Survey:
         products.sort(key=lambda product: (product.key, product.onec_id))
         keys = Keys(is_selected)
         pictures, unmatched = self._pictures_of(names, keys)
-        return Section(
-            products[:limit], pictures, self._stored_of(names, keys), unmatched, keys, self._names
-        )
+        return Section(products[:limit], pictures, self._stored_of(names, keys), unmatched, keys, self._names)
 
     def _pictures_of(self, sections: list[str], keys: Keys) -> tuple[dict[str, Found], Found]:
         pictures: dict[str, Found] = {}
