@@ -45,8 +45,12 @@ class Directories:
         if not path:
             return self._base
         if path not in self._opened:
-            parent, _, name = path.rpartition("/")
-            self._opened[path] = os.open(name, _OPEN | os.O_NOFOLLOW, dir_fd=self.open(parent))
+            above, descriptor = "", self._base
+            for name in path.split("/"):  # no recursion: a path on a row may have any number of parts
+                above = f"{above}/{name}" if above else name
+                if above not in self._opened:
+                    self._opened[above] = os.open(name, _OPEN | os.O_NOFOLLOW, dir_fd=descriptor)
+                descriptor = self._opened[above]
         return self._opened[path]
 
     def make(self, path: str, mode: int) -> int:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable
 from io import BufferedReader
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 _MOST_PIXELS = 100_000_000  # a decoder needs some bytes of memory for each
 
@@ -23,6 +23,8 @@ def decoder(extensions: Iterable[str]) -> Callable[[int], str | None]:
         try:
             with os.fdopen(os.dup(descriptor), "rb") as file:
                 return _defect(file, formats)
+        except UnidentifiedImageError:  # whose text names our file object
+            return f"is no picture of a known format ({', '.join(formats)})"
         except Exception as error:  # noqa: BLE001  decoders raise anything on hostile input
             return f"cannot be decoded: {error}"
 

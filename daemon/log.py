@@ -50,7 +50,9 @@ class _Lines:
         self._stream = stream
 
     def msg(self, line: str) -> None:
-        print(line, file=self._stream(), flush=True)
+        stream = self._stream()
+        stream.write(f"{line}\n")  # at once, lest the lines of two threads mix
+        stream.flush()
 
     debug = info = warning = error = msg
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from errno import EDQUOT, EIO, ENOSPC, EROFS
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -100,7 +100,7 @@ class Media:
         """Make the directories that are missing, and raise MediaError if they cannot take files."""
         try:
             if isinstance(self._directories, Nowhere):
-                self._path.mkdir(self._dir_mode, parents=True, exist_ok=True)
+                self._make()
                 self._directories = self._opened()
             prefix = self._directories.make(self._prefix, self._dir_mode)
             with self.temporary(Target(prefix, "")):
@@ -110,6 +110,12 @@ class Media:
             raise MediaError(
                 f"{place}: the media directory cannot be written to: {error.strerror}"
             ) from error
+
+    def _make(self) -> None:
+        """Make the media directory and what is missing above it."""
+        there = next(parent for parent in self._path.parents if parent.is_dir())
+        with Directories(there) as directories:
+            directories.make(str(self._path.relative_to(there)), self._dir_mode)
 
     def check_room(self) -> None:
         """Raise MediaError if less than ``min_free`` is left."""
@@ -188,9 +194,10 @@ class Media:
 
     def sweep(self) -> int:
         """Remove the temporary files of importers that died, and return how many there were."""
+        shards = ((f"{self._prefix}/{shard}", names) for shard, names in self.stored())
         return sum(
-            self._remove_leftover(f"{self._prefix}/{shard}/{name}")
-            for shard, names in self.stored()
+            self._remove_leftover(f"{directory}/{name}")
+            for directory, names in chain([(self._prefix, self._listed(self._prefix))], shards)
             for name in names
             if name.startswith(TEMPORARY_PREFIX)
         )
@@ -198,9 +205,7 @@ class Media:
     def _remove_leftover(self, path: str) -> bool:
         with suppress(OSError):
             target = self.target(path)
-            if target and not _is_being_written(target):
-                os.unlink(target.name, dir_fd=target.directory)
-                return True
+            return target is not None and _removed_unless_locked(target)
         return False
 
     def trim(self) -> None:
@@ -208,16 +213,17 @@ class Media:
         self._directories.trim()
 
 
-def _is_being_written(target: Target) -> bool:
+def _removed_unless_locked(target: Target) -> bool:
     """A living importer, maybe of another exchange with the same media, holds a lock on its temporary file."""
     descriptor = target.open()
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.unlink(target.name, dir_fd=target.directory)
     except BlockingIOError:
-        return True
+        return False
     finally:
         os.close(descriptor)
-    return False
+    return True
 
 
 class Temporary:
@@ -228,9 +234,19 @@ class Temporary:
         self._target = target
         self._name = name
         self._published = False
-        self.descriptor = os.open(name, _CREATE, 0o600, dir_fd=target.directory)
-        fcntl.flock(self.descriptor, fcntl.LOCK_EX)
-        os.fchmod(self.descriptor, mode)
+        self._create(mode)
+        while not os.fstat(self.descriptor).st_nlink:  # swept away before it was locked
+            os.close(self.descriptor)
+            self._create(mode)
+
+    def _create(self, mode: int) -> None:
+        self.descriptor = os.open(self._name, _CREATE, 0o600, dir_fd=self._target.directory)
+        try:
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+            os.fchmod(self.descriptor, mode)
+        except OSError:
+            self.close()
+            raise
 
     def publish(self, modified_ns: int) -> None:
         """Given a time of modification in ns since the epoch, set it and take the target's name. Raises OSError."""

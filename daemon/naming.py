@@ -1,7 +1,6 @@
 """Which file name belongs to which product, and where its copy is stored. Pure text, no input or output."""
 
 import fnmatch
-import os
 import re
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
@@ -59,7 +58,7 @@ def section_of(text: str) -> str:
     first = text.partition("_")[0]
     if is_uuid(first):
         return first[:2].lower()
-    return f"~{crc32(os.fsencode(first)) & 0xFF:02x}"
+    return f"~{crc32(first.encode(errors='surrogatepass')) & 0xFF:02x}"
 
 
 def underscores(keys: Iterable[str]) -> int:

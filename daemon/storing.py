@@ -93,27 +93,29 @@ class Store:
         """
         if target is None:
             raise ValueError("a picture can only be stored in a directory that exists")
+        brought: Outcome | None = None
         try:
             for _ in range(_ATTEMPTS):
-                outcome = self._attempt(source, target)
-                if outcome:
-                    return outcome
+                outcome, is_final = self._attempt(source, target)
+                brought = _together(brought, outcome)
+                if brought and is_final:
+                    return brought
         except Vanished:
-            return GONE
+            return brought or GONE
         except Refused as refused:
             return Outcome(Result.ERROR, str(refused))
         except OSError as error:
-            return Outcome(Result.ERROR, f"cannot be stored: {error.strerror}")
+            return _not_stored(error)
         return Outcome(Result.ERROR, "is still being written")
 
-    def _attempt(self, source: Source, target: Target) -> Outcome | None:
-        """Bring the source over once; None if it changed meanwhile."""
+    def _attempt(self, source: Source, target: Target) -> tuple[Outcome | None, bool]:
+        """Bring the source over once; return what became of it, and whether the copy is what the source is now."""
         with _reading(source) as (descriptor, seen):
             if reason := refusal(seen, self.max_file_size):
                 raise Refused(reason)
             with fatal_errors():
                 outcome = self._renew(descriptor, seen, target) or self._copy(descriptor, seen, target)
-        return outcome if outcome and _is_unchanged(source, seen) else None
+        return outcome, outcome is not None and _is_unchanged(source, seen)
 
     def _renew(self, descriptor: int, seen: os.stat_result, target: Target) -> Outcome | None:
         """Give a stored copy of the same content the source's time; None if it has to be replaced."""
@@ -138,6 +140,17 @@ class Store:
         return Outcome(result, bytes_copied=copied)
 
 
+def _together(former: Outcome | None, latter: Outcome | None) -> Outcome | None:
+    """Return what became of a picture that took two attempts: new is still new when it is looked at again."""
+    if former is None or latter is None or former.result is Result.SKIPPED:
+        return latter or former
+    return Outcome(former.result, bytes_copied=latter.bytes_copied or former.bytes_copied)
+
+
+def _not_stored(error: OSError) -> Outcome:
+    return Outcome(Result.ERROR, f"cannot be stored: {error.strerror}")
+
+
 @dataclass(frozen=True, slots=True)
 class Preview:
     """Tells what Store would do, and only reads."""
@@ -154,6 +167,8 @@ class Preview:
             return GONE
         except Refused as refused:
             return Outcome(Result.ERROR, str(refused))
+        except OSError as error:
+            return _not_stored(error)
 
     def _outcome(self, descriptor: int, seen: os.stat_result, target: Target | None) -> Outcome:
         stored = target.status() if target else None

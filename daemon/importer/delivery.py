@@ -1,8 +1,9 @@
 """Bringing the pictures of one key to the media directory."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -96,6 +97,7 @@ class Courier:
         self._terms = terms
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="picture")
         self._pending: set[Future[None]] = set()
+        self._done: set[Future[None]] = set()
         self._most_pending = workers * _PENDING_PER_WORKER
 
     def close(self) -> None:
@@ -114,7 +116,7 @@ class Courier:
             if isinstance(judged, Job):
                 jobs.append((name, judged))
             else:
-                delivery.outcomes[name] = judged, self._exchange.path(places[0], name)
+                delivery.outcomes[name] = judged
         if jobs:
             self._begin(delivery, jobs)
         return delivery
@@ -135,28 +137,34 @@ class Courier:
 
     def finish(self) -> None:
         """Wait until all that was begun has been delivered. Raises MediaError."""
-        self._reap(ALL_COMPLETED)
-
-    def _begin(self, delivery: Delivery, jobs: Iterable[tuple[str, Job]]) -> None:
-        while len(self._pending) >= self._most_pending:
-            self._reap(FIRST_COMPLETED)
-        self._pending.add(self._threads.submit(self._bring, delivery, jobs))
-
-    def _reap(self, until: str) -> None:
-        done, self._pending = wait(self._pending, return_when=until)
+        self._wait(ALL_COMPLETED)
+        done, self._done = self._done, set()
         for future in done:
             future.result()
+
+    def _begin(self, delivery: Delivery, jobs: Iterable[tuple[str, Job]]) -> None:
+        if len(self._pending) >= self._most_pending:
+            self._wait(FIRST_COMPLETED)
+        self._pending.add(self._threads.submit(self._bring, delivery, jobs))
+
+    def _wait(self, until: str) -> None:
+        done, self._pending = wait(self._pending, return_when=until)
+        self._done |= done
 
     def _bring(self, delivery: Delivery, jobs: Iterable[tuple[str, Job]]) -> None:
         for name, job in jobs:
             delivery.outcomes[name] = self._store.bring(job.source, job.target), job.path
 
-    def _judged(self, name: str, places: list[int], image: str) -> Outcome | Job:
+    def _judged(self, name: str, places: list[int], image: str) -> tuple[Outcome, str] | Job:
+        place = places[0]
         try:
             self._check_name(name, image)
-            return self._judge(name, places, image)
+            source, status, place = self._latest(name, places)
+            judged = self._judge(source, status, image)
         except Refused as refused:
-            return Outcome(Result.ERROR, str(refused))
+            judged = Outcome(Result.ERROR, str(refused))
+        path = self._exchange.path(place, name)
+        return (judged, path) if isinstance(judged, Outcome) else Job(*judged, path)
 
     def _check_name(self, name: str, image: str) -> None:
         if not is_text(name):
@@ -167,16 +175,19 @@ class Courier:
     def _fits(self, image: str) -> bool:
         return not self._terms.path_length or len(image) <= self._terms.path_length
 
-    def _judge(self, name: str, places: list[int], image: str) -> Outcome | Job:
-        source, status, place = self._latest(name, places)
+    def _judge(
+        self, source: Source | None, status: os.stat_result | None, image: str
+    ) -> Outcome | tuple[Source, Target | None]:
+        """Return the outcome where there is nothing to do, else what is to be brought where."""
         if source is None or status is None:
             return GONE
         if reason := refusal(status, self._terms.max_file_size):
             raise Refused(reason)
-        target = self._target(image)
-        if target and not self._terms.checksum and is_current(status, target.status()):
-            return CURRENT
-        return Job(source, target, self._exchange.path(place, name))
+        with _media_errors():
+            target = self._target(image)
+            if target and not self._terms.checksum and is_current(status, target.status()):
+                return CURRENT
+        return source, target
 
     def _latest(self, name: str, places: list[int]) -> tuple[Source | None, os.stat_result | None, int]:
         """Return the picture that counts of those with the same name: the one that changed last."""
@@ -192,10 +203,16 @@ class Courier:
         return best
 
     def _target(self, image: str) -> Target | None:
-        try:
-            with fatal_errors():
-                return self._media.target(image) or (
-                    None if self._terms.dry_run else self._media.target(image, make=True)
-                )
-        except OSError as error:
-            raise Refused(f"cannot be stored: {error.strerror}") from error
+        return self._media.target(image) or (
+            None if self._terms.dry_run else self._media.target(image, make=True)
+        )
+
+
+@contextmanager
+def _media_errors() -> Iterator[None]:
+    """Turn errors of the media into the refusal of one picture, or into MediaError where no other would escape."""
+    try:
+        with fatal_errors():
+            yield
+    except OSError as error:
+        raise Refused(f"cannot be stored: {error.strerror}") from error

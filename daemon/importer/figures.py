@@ -42,7 +42,7 @@ class Figures:
         """Given the path of what failed and why, count it, and keep it as a sample if there are few."""
         self.errors += 1
         if len(self.error_samples) < _SAMPLES:
-            self.error_samples.append({"path": printable(path), "reason": reason})
+            self.error_samples.append({"path": printable(path), "reason": printable(reason)})
 
     def as_details(self) -> Mapping[str, Any]:
         """Return what ``report_details`` says of these figures."""

@@ -145,6 +145,7 @@ class Importer:
             if status and stat.S_ISREG(status.st_mode):
                 self._figures.unmatched += 1
                 self._findings.unmatched(exchange.path(places[0], name))
+            exchange.trim()  # they may lie in any number of directories
 
     def _catalogue(self, section: Section) -> Mapping[str, tuple[str, ...]]:
         if not self._known:

@@ -1,6 +1,5 @@
 """Which pictures a product can show: those just delivered, and those that the media directory still holds."""
 
-import os
 from collections.abc import Container, Mapping
 
 from daemon.composition import Composition, Images, Pictures, Rules
@@ -8,7 +7,7 @@ from daemon.importer.delivery import Delivery
 from daemon.importer.figures import Figures
 from daemon.importer.survey import Product, Section
 from daemon.media import Media
-from daemon.naming import file_name
+from daemon.naming import file_name, is_text
 
 
 class Stock:
@@ -52,7 +51,8 @@ class Stock:
         named = self._named(product)
         on_row = self._on_row(product, images, delivery)
         offered = delivery.delivered | on_row | self._section.stored.get(product.key, set())
-        others = sorted(offered.difference(named or ()), key=os.fsencode)
+        # what is not UTF-8 cannot stand on a row
+        others = sorted(filter(is_text, offered.difference(named or ())), key=str.encode)
         names = [n for n in (*(named or ()), *others) if self._is_there(n, delivery, on_row)]
         there = frozenset(names)
         return Pictures(
