@@ -2,12 +2,16 @@
 
 import shlex
 import tempfile
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 import click
 
+from daemon import config
+from daemon import shop as shops
 from daemon.cli.context import Context
-from daemon.demo import build
+from daemon.demo import DemoProduct, build
 from daemon.errors import UsageError
 
 _CONFIGURATION = """\
@@ -25,6 +29,15 @@ url = "sqlite:///shop.db"
 [log]
 level = "warning"
 """
+
+
+#: Commands, and what each of them shows.
+_STEPS = (
+    (("catalog",), "The catalogue makes the products, and says in which order their pictures come:"),
+    (("import",), "The first import copies every picture and puts it on its product's row:"),
+    (("session", "2"), "It is on record:"),
+    (("import",), "The second one finds everything in place and skips it:"),
+)
 
 
 @click.command("demo")
@@ -47,13 +60,8 @@ def demo_command(context: Context, directory: Path | None) -> int:
     click.echo(
         f"{len(exchange.products)} products with {pictures} pictures are waiting in {exchange.image_root}"
     )
-    status = _run(
-        file,
-        ("catalog", "The catalogue makes the products, and says in which order their pictures come:"),
-        ("import", "The first import copies every picture and puts it on its product's row:"),
-        ("import", "The second one finds everything in place and skips it:"),
-        ("sessions", "Each of them is on record:"),
-    )
+    status = _run(file, _STEPS)
+    _show_product(file, exchange.products[0])
     _show_where_to_look(place, file)
     return status
 
@@ -69,15 +77,26 @@ def _empty(directory: Path) -> Path:
     return directory
 
 
-def _run(file: Path, *steps: tuple[str, str]) -> int:
+def _run(file: Path, steps: Iterable[tuple[tuple[str, ...], str]]) -> int:
     """Run commands as an operator would type them, and return the first exit status that is not 0."""
     from daemon.cli.main import main  # it imports this module
 
     for command, purpose in steps:
-        click.echo(f"\n{purpose}\n  $ {_typed(file, command)}")
-        if status := main(["--config", str(file), command]):
+        click.echo(f"\n{purpose}\n  $ {_typed(file, *command)}")
+        if status := main(["--config", str(file), *command]):
             return status
     return 0
+
+
+def _show_product(file: Path, product: DemoProduct) -> None:
+    with shops.looked_at(config.load(file, {})) as shop, shop.database.reading() as connection:
+        [(row, _, _)] = chain.from_iterable(shop.products.around(connection, [product.onec_id]))
+        images = shop.products.read(connection, [row])[row].images
+    if images:
+        click.echo(f"\nThe row of one product, {product.name}:")
+        click.echo(f"  main_image      {images.main}")
+        for number, path in enumerate(images.gallery):
+            click.echo(f"  {'' if number else 'gallery_images':15} {path}")
 
 
 def _typed(file: Path, *command: str) -> str:
@@ -88,5 +107,5 @@ def _show_where_to_look(place: Path, file: Path) -> None:
     click.echo("\nLook at")
     click.echo(f"  {place / 'media' / 'products'}  the pictures as the shop serves them")
     click.echo(f"  {place / 'shop.db'}  the tables products and import_sessions")
-    click.echo(f"  {_typed(file, 'session', '2')}  the figures of the first import")
+    click.echo(f"  {_typed(file, 'sessions')}  the imports so far")
     click.echo(f"  {_typed(file, 'check')}  what a doctor says of the installation")

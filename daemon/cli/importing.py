@@ -69,7 +69,11 @@ def import_command(  # noqa: PLR0913  one argument per option
     """Import pictures once, of all products or of those named."""
     settings = context.settings
     findings = Changes()
-    with _opened(settings, dry_run=dry_run) as shop, stoppable() as stop, progress_bar("Importing") as watch:
+    with (
+        _opened(settings, dry_run=dry_run) as shop,
+        stoppable() as stop,
+        progress_bar("Importing", "products, {copied} pictures copied") as watch,
+    ):
         plan = shops.plan(settings, shop.products)
         terms = replace(plan.terms, checksum=checksum, dry_run=dry_run)
         validate = (

@@ -9,9 +9,10 @@ from daemon.importer.session import Watch
 
 
 @contextmanager
-def progress_bar(title: str) -> Iterator[Watch | None]:
-    """Given a title, draw a bar on standard error while the block runs, and yield who moves it.
+def progress_bar(title: str, told: str = "products") -> Iterator[Watch | None]:
+    """Given a title and what is told beside the figures, draw a bar on standard error, and yield who moves it.
 
+    ``{copied}`` in the text is the number of pictures copied.
     Where standard error is no terminal there is no bar, and None is yielded.
     """
     if not sys.stderr.isatty():
@@ -24,14 +25,16 @@ def progress_bar(title: str) -> Iterator[Watch | None]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("products, {task.fields[copied]} pictures copied"),
+        TextColumn("{task.fields[told]}"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task(title, total=None, copied=0)
+        task = progress.add_task(title, total=None, told="")
 
         def watch(figures: Figures) -> None:
             total = figures.total_products or None
-            progress.update(task, total=total, completed=figures.processed, copied=figures.copied)
+            progress.update(
+                task, total=total, completed=figures.processed, told=told.format(copied=figures.copied)
+            )
 
         yield watch
