@@ -103,6 +103,10 @@ class Nowhere(Directories):
         """Raise FileNotFoundError."""
         raise FileNotFoundError(ENOENT, os.strerror(ENOENT), str(self._missing / path))
 
+    def make(self, path: str, mode: int) -> int:  # noqa: ARG002  as the other directories have it
+        """Raise FileNotFoundError."""
+        return self.open(path)
+
     def trim(self) -> None:
         """Do nothing: there are no descriptors."""
 

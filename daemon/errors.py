@@ -38,6 +38,10 @@ class DatabaseUnavailableError(OnecImagesError):
     """The database cannot be reached, or was lost on the way."""
 
 
+class RefusedValueError(OnecImagesError):
+    """The database does not take a value: a check or a trigger of the shop, or text that it cannot hold."""
+
+
 class ImportFailedError(OnecImagesError):
     """The import could not go on; its session ends as failed."""
 

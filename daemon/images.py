@@ -17,7 +17,7 @@ def decoder(extensions: Iterable[str]) -> Callable[[int], str | None]:
     """
     Image.MAX_IMAGE_PIXELS = None  # Pillow warns by way of a filter that threads share; the check is below
     known = Image.registered_extensions()
-    formats = tuple({known[f".{extension}"] for extension in extensions if f".{extension}" in known})
+    formats = tuple(sorted({known[f".{extension}"] for extension in extensions if f".{extension}" in known}))
 
     def check(descriptor: int) -> str | None:
         try:

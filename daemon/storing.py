@@ -221,15 +221,15 @@ def _has_equal_content(descriptor: int, seen: os.stat_result, target: Target, st
         return False
     copy_of_it = target.open()
     try:
-        offsets = range(0, seen.st_size, _PIECE)
-        return all(_piece_of_source(descriptor, at) == os.pread(copy_of_it, _PIECE, at) for at in offsets)
+        pieces = [(min(_PIECE, seen.st_size - offset), offset) for offset in range(0, seen.st_size, _PIECE)]
+        return all(_read(descriptor, *piece) == os.pread(copy_of_it, *piece) for piece in pieces)
     finally:
         os.close(copy_of_it)
 
 
-def _piece_of_source(descriptor: int, offset: int) -> bytes:
+def _read(source: int, length: int, offset: int) -> bytes:
     try:
-        return os.pread(descriptor, _PIECE, offset)
+        return os.pread(source, length, offset)
     except OSError as error:
         raise Refused(f"cannot be read: {error.strerror}") from error
 
@@ -246,6 +246,6 @@ def copy(source: int, target: int, size: int) -> int:
     with suppress(OSError):
         while copied < size and (done := os.copy_file_range(source, target, size - copied, copied, copied)):
             copied += done
-    while copied < size and (piece := _piece_of_source(source, copied)):
-        copied += os.pwrite(target, piece[: size - copied], copied)
+    while copied < size and (piece := _read(source, min(_PIECE, size - copied), copied)):
+        copied += os.pwrite(target, piece, copied)
     return copied

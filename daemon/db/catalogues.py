@@ -38,7 +38,8 @@ class Catalogue:
             for onec_id, pictures in connection.execute(
                 select(c.onec_id, c.pictures).where(c.onec_id.in_(some))
             ):
-                found[onec_id] = tuple(name for name in pictures if isinstance(name, str))
+                if isinstance(pictures, list):
+                    found[onec_id] = tuple(name for name in pictures if isinstance(name, str))
         return found
 
     def record(
@@ -60,11 +61,11 @@ class Catalogue:
 
 
 def _fill(connection: Connection, table: Table, products: Sequence[CatalogueProduct]) -> None:
-    marked = {p.onec_id: p for p in products if p.is_active is not None}
-    unmarked = {p.onec_id: p for p in products if p.is_active is None}
-    named = [{"onec_id": product.onec_id, "name": product.name} for product in unmarked.values()]
+    names = {product.onec_id: product.name for product in products}
+    states = {p.onec_id: p.is_active for p in products if p.is_active is not None}
+    named = [{"onec_id": i, "name": name} for i, name in names.items() if i not in states]
     _upsert(connection, table, named, ("name",))
-    stated = [{"onec_id": p.onec_id, "name": p.name, "is_active": p.is_active} for p in marked.values()]
+    stated = [{"onec_id": i, "name": names[i], "is_active": state} for i, state in states.items()]
     _upsert(connection, table, stated, ("name", "is_active"))
 
 

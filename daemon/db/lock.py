@@ -12,11 +12,11 @@ from pathlib import Path
 from sqlalchemy import BigInteger, bindparam, text
 
 from daemon.db.engine import Database, process_name
-from daemon.errors import LockedError
+from daemon.errors import DatabaseUnavailableError, LockedError
 
 _HOLDER = text(
     "SELECT a.application_name, a.pid, a.backend_start FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
-    " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
+    " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND a.datname = current_database()"
     " AND (l.classid::bigint << 32 | l.objid::bigint) = :key"
 ).bindparams(bindparam("key", type_=BigInteger))
 
@@ -28,11 +28,12 @@ def held(database: Database, exchange: str) -> Iterator[None]:
     """Given a database and the real path of an exchange directory, hold the lock of the pair.
 
     On PostgreSQL it lives as long as the connection, on SQLite as long as the process. Raises LockedError
-    that says who holds it.
+    that says who holds it, and DatabaseUnavailableError.
     """
     name = sha256(os.fsencode(exchange)).digest()
     if database.file:
-        with _file_lock(database.file.with_name(f"{database.file.name}-{name.hex()[:8]}.lock")):
+        # one lock for one file, whatever links lead there
+        with _file_lock(Path(f"{os.path.realpath(database.file)}-{name.hex()[:8]}.lock")):
             yield
     else:
         # one sign bit less: PostgreSQL shows the two halves of the key unsigned
@@ -42,17 +43,24 @@ def held(database: Database, exchange: str) -> Iterator[None]:
 
 @contextmanager
 def _file_lock(file: Path) -> Iterator[None]:
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LockedError(_refusal(_holder_in(descriptor))) from None
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    except OSError as error:
+        raise DatabaseUnavailableError(f"the lock {file} cannot be taken: {error.strerror}") from error
+    try:
+        _lock(descriptor)
         os.truncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps([process_name(), _now()]).encode(), 0)
         yield
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise LockedError(_refusal(_holder_in(descriptor))) from None
 
 
 def _holder_in(descriptor: int) -> str:

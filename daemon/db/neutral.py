@@ -12,6 +12,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     Enum,
+    Float,
     Integer,
     Interval,
     LargeBinary,
@@ -20,10 +21,12 @@ from sqlalchemy import (
     Time,
     Uuid,
 )
+from sqlalchemy.dialects.postgresql import INTERVAL
 from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.types import TypeEngine
 
-from daemon.db.mapping import Mapped, key_of_other
+from daemon.db.mapping import Mapped, fresh_text, key_of_other
+from daemon.db.types import TolerantJson
 from daemon.errors import SchemaError
 
 #: The first type that fits decides, so the narrower ones stand before the wider.
@@ -33,26 +36,32 @@ _NEUTRAL: Mapping[type[TypeEngine[Any]], Callable[[datetime, Any], Any]] = {
     Boolean: lambda _now, _kind: False,
     Integer: lambda _now, _kind: 0,
     Numeric: lambda _now, _kind: 0,
+    Float: lambda _now, _kind: 0,
     DateTime: lambda now, _kind: now,
     Date: lambda now, _kind: now.date(),
     Time: lambda now, _kind: now.time(),
     Interval: lambda _now, _kind: timedelta(0),
+    INTERVAL: lambda _now, _kind: timedelta(0),
     JSON: lambda _now, _kind: {},
+    TolerantJson: lambda _now, _kind: {},
     ARRAY: lambda _now, _kind: [],
     LargeBinary: lambda _now, _kind: b"",
     Uuid: lambda _now, _kind: uuid.uuid4(),
 }
+
+#: Types whose neutral values differ from row to row.
+_DISTINCT = (Uuid, DateTime, Time)
 
 
 def neutral_values(mapped: Mapped, now: datetime) -> dict[str, Any]:
     """Given a table and the time, return a value for each of its other columns that needs one.
 
     That is each one which is NOT NULL without a default: it gets its type's neutral value, times the
-    current time, a unique text a fresh UUID. Raises SchemaError for a type that has none.
+    current time, a unique text a fresh UUID. Raises SchemaError for a column that can have none.
     """
     return {
-        key_of_other(column): str(uuid.uuid4())
-        if column["name"] in mapped.unique and isinstance(column["type"], String)
+        key_of_other(column): _unique(column, now)
+        if column["name"] in mapped.unique
         else _neutral(column, now)
         for column in mapped.others
         if _needs_value(column)
@@ -64,11 +73,24 @@ def _needs_value(column: ReflectedColumn) -> bool:
     return not column["nullable"] and not made_by_database
 
 
-def _neutral(column: ReflectedColumn, now: datetime) -> Any:  # noqa: ANN401  as many types as databases have
+def _unique(column: ReflectedColumn, now: datetime) -> Any:  # noqa: ANN401  as many types as databases have
+    kind = column["type"]
+    if isinstance(kind, String) and not isinstance(kind, Enum):
+        return fresh_text(kind)
+    if isinstance(kind, _DISTINCT):
+        return _neutral(column, now)
+    raise _unknowable(column, "a value of its own")
+
+
+def _neutral(column: ReflectedColumn, now: datetime) -> Any:  # noqa: ANN401
     for kind, value in _NEUTRAL.items():
         if isinstance(column["type"], kind):
             return value(now, column["type"])
-    raise SchemaError(
-        f"[database.sessions] the column {column['name']!r} ({column['type']}) must have a value:"
+    raise _unknowable(column, "a value")
+
+
+def _unknowable(column: ReflectedColumn, what: str) -> SchemaError:
+    return SchemaError(
+        f"[database.sessions] the column {column['name']!r} ({column['type']}) must have {what}:"
         " map it, allow NULL or give it a default"
     )

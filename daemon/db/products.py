@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, false, or_, s
 from daemon.batches import batched
 from daemon.composition import Images
 from daemon.db.mapping import Mapped
-from daemon.naming import is_uuid
+from daemon.naming import is_text, is_uuid
 
 _BATCH = 10_000  # rows fetched at once from a stream
 _IDS = 1_000  # ids in one statement, well below what either database allows
@@ -22,16 +22,10 @@ Listed = tuple[Any, str | None, bool]
 
 @dataclass(frozen=True, slots=True)
 class ProductRow:
-    """What a row says; ``gallery`` is None where the column holds something else than a list."""
+    """What a row says; ``images`` is None where it is something else than a path and a list."""
 
     onec_id: str | None
-    main: str | None
-    gallery: tuple[object, ...] | None
-
-    @property
-    def images(self) -> Images | None:
-        """The row's images, None where its gallery cannot be composed."""
-        return None if self.gallery is None else Images(self.main, self.gallery)
+    images: Images | None
 
 
 class Products:
@@ -54,9 +48,12 @@ class Products:
         A rival's key begins with one of these keys and ``_``: its pictures look like theirs. A UUID is
         looked for in lower and in upper case.
         """
-        for some in batched(keys, _KEYS):
+        seen: set[Any] = set()  # a rival of one key may have another one
+        for some in batched(filter(is_text, keys), _KEYS):
             conditions = [self._is_around(key, connection) for key in some]
-            yield from self._stream(connection, or_(false(), *conditions))
+            for products in self._stream(connection, or_(false(), *conditions)):
+                yield [product for product in products if product[0] not in seen]
+                seen.update(id_ for id_, _, _ in products)
 
     def _is_around(self, key: str, connection: Connection) -> ColumnElement[bool]:
         spellings = {key, key.upper()} if is_uuid(key) else {key}
@@ -74,7 +71,7 @@ class Products:
         query = select(c.id, c.onec_id, active).where(condition)
         with connection.execute(query, execution_options={"yield_per": _BATCH}) as result:
             for partition in result.partitions():
-                yield [(id_, onec_id, bool(is_active)) for id_, onec_id, is_active in partition]
+                yield [(id_, _text(onec_id), bool(is_active)) for id_, onec_id, is_active in partition]
 
     def read(self, connection: Connection, ids: Sequence[Any]) -> dict[Any, ProductRow]:
         """Given ids, return the rows that exist, without locking them."""
@@ -93,10 +90,10 @@ class Products:
         found: dict[Any, ProductRow] = {}
         for some in batched(ids, _IDS):
             query = select(c.id, c.onec_id, c.main_image, c.gallery_images).where(c.id.in_(some))
-            if lock:  # always in the same order, lest two importers wait for each other
-                query = query.order_by(c.id).with_for_update(skip_locked=True)
+            if lock:  # as weakly as a write needs: a row that an order refers to is not held
+                query = query.with_for_update(skip_locked=True, key_share=True)
             for id_, onec_id, main, gallery in connection.execute(query).all():
-                found[id_] = ProductRow(onec_id, main, _entries(gallery))
+                found[id_] = ProductRow(_text(onec_id), _images(main, gallery))
         return found
 
     def existing(self, connection: Connection, ids: Collection[Any]) -> set[Any]:
@@ -120,7 +117,13 @@ class Products:
         connection.execute(update(self._table).where(c.id == bindparam("row")).values(changed), values)
 
 
-def _entries(gallery: object) -> tuple[object, ...] | None:
-    if gallery is None:
-        return ()
-    return tuple(gallery) if isinstance(gallery, list) else None
+def _text(value: object) -> str | None:
+    """Return a value if it is text; a column of SQLite may hold anything."""
+    return value if isinstance(value, str) and is_text(value) else None
+
+
+def _images(main: object, gallery: object) -> Images | None:
+    path = _text(main)
+    if path != main or not (gallery is None or isinstance(gallery, list)):
+        return None
+    return Images(path, tuple(gallery or ()))

@@ -1,11 +1,12 @@
 """The daemon's own tables, and how to make them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import (
     Boolean,
     Column,
+    Connection,
     Index,
     Integer,
     MetaData,
@@ -13,20 +14,25 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
+    func,
     inspect,
     literal_column,
     select,
 )
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
 
-from daemon.db.engine import Database, reason_of
+from daemon.db.engine import Database
+from daemon.db.failures import is_forbidden
 from daemon.db.mapping import Names
 from daemon.db.types import Json, RowId, UtcDateTime
-from daemon.errors import SchemaError
+from daemon.errors import DatabaseUnavailableError, SchemaError
 
 #: Raised with every change to the tables below.
 VERSION = 1
+
+#: The advisory lock of whoever makes tables: "onec".
+_MAKING = 0x6F6E6563
 
 #: Characters that an onec_id may have.
 ONEC_ID_LENGTH = 100
@@ -79,32 +85,72 @@ _version = Table("onec_images_schema", _own, Column("version", Integer, nullable
 def create(database: Database, products: Names, sessions: Names) -> Table:
     """Given a database and the names of its two main tables, make all tables of ours that are missing.
 
-    Returns the products table, which the catalogue fills. Raises SchemaError where a newer release has made them.
+    Returns the products table, which the catalogue fills. Raises SchemaError where a newer release has made
+    them, or where a table of that name is not ours, and DatabaseUnavailableError.
     """
+    for names in (products, sessions):
+        names.check(database)
+    metadata = MetaData()
+    table = _table(products, metadata, _PRODUCT, database)
+    _indexed(_table(sessions, metadata, _SESSION, database))
     with database.writing() as connection:
+        _alone(connection)
+        _check_version(connection, database)
+        _check_columns(connection, database, [*_own.tables.values(), *metadata.tables.values()])
         _own.create_all(connection)
-        found = connection.execute(select(_version.c.version)).scalars().all()
-        if found and max(found) > VERSION:
-            raise SchemaError(f"{database.name}: the tables were made by a newer release; install that one")
-        if not found:
-            connection.execute(_version.insert().values(version=VERSION))
-        metadata = MetaData()
-        table = _table(products, metadata, _PRODUCT, database)
-        _indexed(_table(sessions, metadata, _SESSION, database))
         metadata.create_all(connection)
+        if connection.scalar(select(_version.c.version)) is None:
+            connection.execute(_version.insert().values(version=VERSION))
     return table
 
 
 def create_catalogue(database: Database) -> str | None:
-    """Make the one table that the daemon keeps in a shop's database, and return why that is forbidden if it is."""
+    """Make the one table that the daemon keeps in a shop's database, and return why that is forbidden if it is.
+
+    Raises DatabaseUnavailableError.
+    """
     if has_catalogue(database):
         return None
     try:
-        with database.connection.begin():
-            catalogue.create(database.connection, checkfirst=True)
-    except DBAPIError as error:
-        return reason_of(error)
+        with database.writing() as connection:
+            _alone(connection)
+            catalogue.create(connection, checkfirst=True)
+    except DatabaseUnavailableError as error:
+        if is_forbidden(error.__cause__):
+            return str(error)
+        raise
     return None
+
+
+def _alone(connection: Connection) -> None:
+    """Let no other process make tables until the end of the transaction, as is so on SQLite anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_MAKING)))
+
+
+def _check_version(connection: Connection, database: Database) -> None:
+    if not inspect(connection).has_table(_version.name):
+        return
+    found = connection.scalar(select(func.max(_version.c.version)))
+    if found is not None and found > VERSION:
+        raise SchemaError(
+            f"{database.name}: its tables were made by a newer release (version {found}, this one knows"
+            f" {VERSION}); install that one"
+        )
+
+
+def _check_columns(connection: Connection, database: Database, tables: Iterable[Table]) -> None:
+    inspector = inspect(connection)
+    for table in tables:
+        if not inspector.has_table(table.name, schema=table.schema):
+            continue
+        found = set(connection.execute(select(literal_column("*")).select_from(table).where(false())).keys())
+        absent = [column.name for column in table.columns if column.name not in found]
+        if absent:
+            raise SchemaError(
+                f"{database.name}: the table {table.fullname} is there, but not as onec-images makes it: it lacks"
+                f" {', '.join(absent)}; if it is a shop's, set [database] attach = true"
+            )
 
 
 def exists(database: Database, products: Names) -> bool:

@@ -1,15 +1,21 @@
 """The sessions table: one row for each import. Rows that are not the daemon's own are never touched."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Integer, Text, case, cast, func, select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import DataError, IntegrityError
 
+from daemon.db.failures import reason_of
 from daemon.db.mapping import Mapped
 from daemon.db.neutral import neutral_values
+from daemon.db.types import as_time
+from daemon.errors import SchemaError
 
 
 class Status(StrEnum):
@@ -68,6 +74,9 @@ FIELDS = tuple(field.name for field in fields(SessionRecord))
 
 _TIMES = ("started_at", "updated_at", "finished_at")
 
+#: Escapes in JSON that PostgreSQL cannot show as text.
+_NO_CHARACTER = r"\\u(0000|[dD][89a-fA-F])"
+
 #: What may change after a session has begun.
 _CHANGING = ("status", "updated_at", "finished_at", "report_details", "error_message")
 
@@ -110,20 +119,23 @@ class Sessions:
     daemon: str
 
     def add(self, connection: Connection, record: SessionRecord) -> SessionRecord:
-        """Given a session without a row, make its row, and return it with the row's id."""
+        """Given a session without a row, make its row, and return it with the row's id.
+
+        Raises SchemaError where the table does not take such a row.
+        """
         values = neutral_values(self.mapped, datetime.now(UTC)) | self._values(record, FIELDS[1:])
-        c = self.mapped.table.c
-        return replace(
-            record, id=connection.scalar(self.mapped.table.insert().values(values).returning(c.id))
-        )
+        with self._refusals():
+            result = connection.execute(self.mapped.table.insert().values(values))
+        [row_id] = result.inserted_primary_key or [None]
+        return replace(record, id=row_id)
 
     def save(self, connection: Connection, record: SessionRecord) -> None:
         """Given a session, write how far it is, unless its row has ended already."""
         c = self.mapped.table.c
         values = self._values(record, _CHANGING)
-        connection.execute(
-            self.mapped.table.update().where(c.id == record.id, c.status.not_in(_ENDED)).values(values)
-        )
+        unended = self.mapped.table.update().where(c.id == record.id, c.status.not_in(_ENDED))
+        with self._refusals():
+            connection.execute(unended.values(values))
 
     def close_interrupted(self, connection: Connection) -> int:
         """End our own sessions that a process left unfinished when it died, and return how many there were.
@@ -140,9 +152,10 @@ class Sessions:
     def prune(self, connection: Connection, keep: timedelta) -> int:
         """Given how long ended sessions are kept, remove our own older ones, and return how many there were."""
         c = self.mapped.table.c
-        if "started_at" not in c:
-            return 0  # nothing in the table tells how old they are
-        old = c.status.in_(_ENDED) & (c.started_at < datetime.now(UTC) - keep) & self._is_own(connection)
+        began = c.started_at if "started_at" in c else self._detail(connection, "started_at")
+        earliest = datetime.now(UTC) - keep
+        is_old = began < (earliest if "started_at" in c else earliest.isoformat())
+        old = c.status.in_(_ENDED) & is_old & self._is_own(connection)
         return connection.execute(self.mapped.table.delete().where(old)).rowcount
 
     def newest(self, connection: Connection, limit: int, status: Status | None = None) -> list[SessionRecord]:
@@ -152,48 +165,74 @@ class Sessions:
             condition &= self.mapped.table.c.status == status.value
         return self._select(connection, condition, limit)
 
-    def get(self, connection: Connection, session: int) -> SessionRecord | None:
-        """Given a session's id, return it, None if there is none of ours."""
-        found = self._select(connection, (self.mapped.table.c.id == session) & self._is_own(connection))
+    def get(self, connection: Connection, session: int | str) -> SessionRecord | None:
+        """Given a session's id, which may be any number or text, return it, None if there is none of ours."""
+        has_id = cast(self.mapped.table.c.id, Text) == str(session)
+        found = self._select(connection, has_id & self._is_own(connection))
         return found[0] if found else None
 
     def _select(
         self, connection: Connection, condition: ColumnElement[bool], limit: int | None = None
     ) -> list[SessionRecord]:
-        table = self.mapped.table
-        mapped = [table.c[field].label(field) for field in FIELDS if field in table.c]
-        query = select(*mapped).where(condition).order_by(table.c.id.desc()).limit(limit)
+        c = self.mapped.table.c
+        mapped = [c[field].label(field) for field in FIELDS if field in c]
+        # ids that are no numbers do not tell which is newer
+        order = [c.started_at.desc()] if "started_at" in c and not isinstance(c.id.type, Integer) else []
+        query = select(*mapped).where(condition).order_by(*order, c.id.desc()).limit(limit)
         return [_record(dict(row)) for row in connection.execute(query).mappings()]
 
     def _is_own(self, connection: Connection) -> ColumnElement[bool]:
+        return self._detail(connection, "daemon") == self.daemon
+
+    def _detail(self, connection: Connection, name: str) -> ColumnElement[Any]:
+        """Return one of the details as text, NULL where others have left what cannot be looked into."""
         details = self.mapped.table.c.report_details
-        if connection.dialect.name == "sqlite":  # others may have left anything in the column
-            found = case((func.json_valid(details) == 1, func.json_extract(details, "$.daemon")))
-        else:
-            found = details["daemon"].as_string()
-        return found == self.daemon
+        if connection.dialect.name == "sqlite":
+            is_json = (func.typeof(details) == "text") & (func.json_valid(details) == 1)
+            return case((is_json, func.json_extract(details, f"$.{name}")))
+        found: ColumnElement[Any] = details[name].as_string()
+        if isinstance(details.type, JSONB):
+            return found
+        # plain json keeps escapes of what is no character, and refuses to be looked into then
+        return case((~cast(details, Text).regexp_match(_NO_CHARACTER), found))
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Turn what the table does not take into one line."""
+        try:
+            yield
+        except (IntegrityError, DataError) as error:
+            raise SchemaError(
+                f"[database.sessions] table {self.mapped.table.fullname} refuses the row of a session:"
+                f" {reason_of(error)}"
+            ) from error
 
     def _values(self, record: SessionRecord, changed: tuple[str, ...]) -> dict[str, Any]:
         """Return what the row stores; fields that have no column of their own go into the details."""
         columns = self.mapped.table.c
         kept = {field: _plain(getattr(record, field)) for field in FIELDS if field not in columns}
         details = {**record.report_details, **kept}
-        values = {field: getattr(record, field) for field in changed if field in columns}
+        values = {
+            field: _fitting(getattr(record, field), columns[field]) for field in changed if field in columns
+        }
         return {**values, "report_details": details}
 
 
 def _record(row: dict[str, Any]) -> SessionRecord:
     details = row["report_details"] if isinstance(row["report_details"], dict) else {}
     values: dict[str, Any] = {field: row.get(field, details.get(field)) for field in FIELDS}
-    values |= {field: _time(values[field]) for field in _TIMES}
+    values |= {field: as_time(values[field]) for field in _TIMES}
     return SessionRecord(
         **values | {"report_details": details, "error_message": values["error_message"] or ""}
     )
 
 
-def _time(value: object) -> datetime | None:
-    """Return a time that a column or the details hold."""
-    return datetime.fromisoformat(value) if isinstance(value, str) else value  # type: ignore[return-value]
+def _fitting(value: Any, column: Column[Any]) -> Any:  # noqa: ANN401  any value of a field
+    """Return a value as a column takes it: a long error loses its end, and what is no character is escaped."""
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\0", "\\0").encode(errors="backslashreplace").decode()
+    return text[: getattr(column.type, "length", None)]
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  any value of a field

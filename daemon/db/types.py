@@ -8,8 +8,22 @@ from sqlalchemy import BigInteger, DateTime, Dialect, Integer, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from daemon.naming import is_text
+
 #: A 64-bit row id; SQLite counts only INTEGER ones up by itself.
 RowId = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def as_time(value: object) -> datetime | None:
+    """Given a time as a database or JSON holds it, return it aware and in UTC, None where that is no time.
+
+    What has no offset is UTC.
+    """
+    try:
+        time = datetime.fromisoformat(value) if isinstance(value, str) else value
+        return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC) if isinstance(time, datetime) else None
+    except (ValueError, OverflowError):  # an offset may lead out of the calendar
+        return None
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -22,7 +36,11 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def __init__(self, timezone: bool = True) -> None:  # noqa: FBT001, FBT002  SQLAlchemy's own signature
-        """Given whether the column of a PostgreSQL table knows time zones."""
+        """Given whether the column of a table knows time zones.
+
+        On SQLite no type does; there it tells a column that is declared as a time, for which frameworks put
+        a space between date and time, so that the texts compare as the times do.
+        """
         super().__init__(timezone=timezone)
         self._timezone = timezone
 
@@ -38,25 +56,32 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         utc = value.astimezone(UTC)
         if dialect.name == "sqlite":
-            return utc.isoformat()
+            return utc.isoformat(sep="T" if self._timezone else " ")
         return utc if self._timezone else utc.replace(tzinfo=None)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401, ARG002
         """Return the aware datetime for what was stored, None where that is no time."""
-        if isinstance(value, str):
-            try:
-                value = datetime.fromisoformat(value)
-            except ValueError:
-                return None
-        if not isinstance(value, datetime):
-            return None
-        return value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
+        return as_time(value)
 
 
 class Unreadable(str):
-    """Text in a JSON column of SQLite that is no JSON."""
+    """What stands in a JSON column and is no JSON, or more than Python can read."""
 
     __slots__ = ()
+
+
+def json_text(value: Any) -> str:  # noqa: ANN401  any value that JSON knows
+    """Given a value, return its JSON, readable for people as far as it can be stored."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if is_text(text) else json.dumps(value)  # halves of a character are stored escaped
+
+
+def json_value(text: str | bytes) -> Any:  # noqa: ANN401
+    """Given JSON as a database holds it, return its value, Unreadable where it cannot be read."""
+    try:
+        return json.loads(text) if isinstance(text, bytes) or is_text(text) else Unreadable(text)
+    except (ValueError, RecursionError):  # too many levels, or digits in a number
+        return Unreadable(text if isinstance(text, str) else text.decode(errors="surrogateescape"))
 
 
 class TolerantJson(TypeDecorator[Any]):
@@ -67,16 +92,11 @@ class TolerantJson(TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ANN401, ARG002
         """Return the text of a value."""
-        return None if value is None else json.dumps(value, ensure_ascii=False)
+        return None if value is None else json_text(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ANN401, ARG002
         """Return the value of a text."""
-        if not isinstance(value, str):
-            return value
-        try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
-            return Unreadable(value)
+        return json_value(value) if isinstance(value, str) else value
 
 
 #: JSON of the daemon's own tables.

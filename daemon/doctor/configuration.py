@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from daemon.config import Settings
-from daemon.config.values import formatted_seconds
+from daemon.doctor.directories import quoted
 from daemon.doctor.finding import Finding, error, ok, warning
 
 
@@ -17,12 +17,12 @@ def examine(settings: Settings, file: Path) -> Iterator[Finding]:
 
 
 def _waiting(settings: Settings) -> Iterator[Finding]:
-    settle, longest = map(formatted_seconds, (settings.watch.settle, settings.watch.max_wait))
+    settle, longest = settings.watch.settle, settings.watch.max_wait
     if longest < settle:
         yield warning(
             "waiting times",
-            f"max_wait ({longest} s) ends before settle ({settle} s): pictures are never waited for to settle",
-            f"set [watch] max_wait to {settle} at least",
+            f"max_wait ({longest:g} s) ends before settle ({settle:g} s): pictures are taken before they settle",
+            f"set [watch] max_wait to {settle:g} at least",
         )
 
 
@@ -47,3 +47,13 @@ def _nesting(settings: Settings) -> Iterator[Finding]:
 def is_within(inner: Path, outer: Path) -> bool:
     """Given two paths, return whether the first is, or lies in, the second, wherever links lead."""
     return Path(os.path.realpath(inner)).is_relative_to(os.path.realpath(outer))
+
+
+def correcting(section: str, file: Path) -> str:
+    """Given a section of the configuration and its file, return the remedy where the section is wrong."""
+    return f"correct [{section}] in {file}"
+
+
+def initializing(file: Path) -> str:
+    """Given the configuration file, return the command that makes the daemon's tables."""
+    return f"onec-images --config {quoted(file)} init-db"

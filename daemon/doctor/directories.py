@@ -87,9 +87,7 @@ def obstacle(path: Path, rights: str, remedy: str = "") -> Problem | None:
 
 def _barrier(path: Path) -> Problem:
     closed = next((parent for parent in reversed(path.parents) if not may(parent, "x")), path.parent)
-    return Problem(
-        f"{path} cannot be reached: {user()} may not pass through {closed}", granting("x", closed)
-    )
+    return Problem(f"{path} cannot be reached: {user()} may not pass through {closed}", granting("x", closed))
 
 
 def _read_only(path: Path) -> Problem:
@@ -102,26 +100,48 @@ def _read_only(path: Path) -> Problem:
 
 def granting(rights: str, path: Path) -> str:
     """Given rights and a path, return the command that gives the effective user the rights there alone."""
+    if _is_own(path):
+        return f"chmod u+{rights} {quoted(path)}"
     return f"setfacl -m u:{user()}:{rights} {quoted(path)}"
 
 
-def granting_below(path: Path) -> str:
-    """Given a directory, return the command that lets the effective user read all in it, now and later."""
+def granting_below(path: Path, closed: Path) -> str:
+    """Given a directory and what cannot be read of it, return the command that lets the effective user read all.
+
+    What others put there later can be read as well.
+    """
+    if _is_own(closed):
+        return f"chmod -R u+rX {quoted(path)}"
     return f"setfacl -R -m u:{user()}:rX,d:u:{user()}:rX {quoted(path)}"
+
+
+def _is_own(path: Path) -> bool:
+    """Return whether the effective user owns the path: no list can give owners what they deny themselves."""
+    return not is_missing(path) and may(path, "") and path.stat().st_uid == os.geteuid()
+
+
+def taking_over(rights: str, path: Path, *, below: bool = False) -> str:
+    """Given rights and a path, return the commands that make it the effective user's, with all below it or alone."""
+    options = "-R " if below else ""
+    return f"chown {options}{user()} {quoted(path)} && chmod {options}u+{rights} {quoted(path)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Shards:
-    """The directories of two characters in a directory: those that serve, those that are links, the others."""
+    """The directories of two characters in a directory.
 
-    usable: Sequence[str]
+    usable: how many can be used. links: the names of symbolic links. closed: of those without the rights.
+    """
+
+    usable: int
     links: Sequence[str]
     closed: Sequence[str]
 
 
 def shards_in(directory: Path, rights: str) -> Shards:
     """Given a directory and the rights needed in it, return its directories of two characters. Raises OSError."""
-    usable, links, closed = [], [], []
+    usable = 0
+    links, closed = [], []
     with os.scandir(directory) as entries:
         for entry in entries:
             if len(entry.name) != _SHARD_LENGTH or entry.name[0] == ".":
@@ -131,7 +151,7 @@ def shards_in(directory: Path, rights: str) -> Shards:
             elif entry.is_dir():
                 path = directory / entry.name
                 if may(path, rights):
-                    usable.append(entry.name)
+                    usable += 1
                 elif may(path, ""):  # the exchange may have removed it since
                     closed.append(entry.name)
     return Shards(usable, sorted(links), sorted(closed))

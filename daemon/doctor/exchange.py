@@ -3,10 +3,10 @@
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from daemon.config import Settings
-from daemon.config.settings import Exchange
 from daemon.doctor.directories import (
     SEE_KERNEL,
     first_link,
@@ -20,7 +20,7 @@ from daemon.doctor.directories import (
     user,
 )
 from daemon.doctor.finding import Finding, Problem, error, guarded, ok, warning
-from daemon.doctor.mounts import mount_of
+from daemon.doctor.mounts import Mount, mount_of
 from daemon.importer import goods
 
 _ALL_RIGHTS = "rwx"
@@ -31,15 +31,21 @@ def examine(settings: Settings) -> Iterator[Finding]:
     """Given the settings, yield what is found; what lies in a directory that cannot be used is left out."""
     exchange = settings.exchange
     yield from guarded("exchange directory", SEE_KERNEL, _directory(exchange.dir))
-    usable = not is_missing(exchange.dir) and not obstacle(exchange.dir, _TO_READ)
+    usable = _is_usable(exchange.dir)
     for root in exchange.image_roots:
         if usable or Path(root).is_absolute():
             yield from guarded(f"image root {root}", SEE_KERNEL, _image_root(exchange.dir, root))
     for pattern in exchange.catalog if usable else ():
         yield from guarded(f"catalogue {pattern}", SEE_KERNEL, _catalogue(exchange.dir, pattern))
-    yield from guarded("file system of the exchange", SEE_KERNEL, _file_systems(exchange))
+    yield from guarded("file system of the exchange", SEE_KERNEL, _file_systems(settings))
     if usable or settings.trigger.file.parent != exchange.dir:
         yield from guarded("trigger file", SEE_KERNEL, _trigger(settings.trigger.file))
+
+
+def _is_usable(directory: Path) -> bool:
+    with suppress(OSError):
+        return not is_missing(directory) and obstacle(directory, _TO_READ) is None
+    return False
 
 
 def _directory(directory: Path) -> Iterator[Finding]:
@@ -47,7 +53,7 @@ def _directory(directory: Path) -> Iterator[Finding]:
     if is_missing(directory):
         remedy = f"set [exchange] dir to where the exchange puts its files, or: mkdir -p {quoted(directory)}"
         yield error(subject, f"{directory} does not exist", remedy)
-    elif problem := obstacle(directory, _TO_READ, granting_below(directory)):
+    elif problem := obstacle(directory, _TO_READ, granting_below(directory, directory)):
         yield error(subject, *problem)
     else:
         yield ok(subject, f"{directory} can be read")
@@ -61,9 +67,9 @@ def _image_root(directory: Path, name: str) -> Iterator[Finding]:
         remedy = f'name its target in [exchange] image_roots: "{target}" instead of "{name}"'
         yield error(subject, f"{link} is a symbolic link, which is not followed", remedy)
     elif is_missing(path):
-        remedy = "send pictures from 1C, which makes it; if it is called otherwise, correct [exchange] image_roots"
+        remedy = "send pictures from 1C, which makes it, or correct [exchange] image_roots"
         yield warning(subject, f"{path} does not exist now and is waited for", remedy)
-    elif problem := obstacle(path, _TO_READ, granting_below(path)):
+    elif problem := obstacle(path, _TO_READ, granting_below(path, path)):
         yield error(subject, *problem)
     else:
         yield from _shards(subject, path)
@@ -75,14 +81,14 @@ def _shards(subject: str, path: Path) -> Iterator[Finding]:
         target = os.path.realpath(path / shards.links[0])
         yield warning(
             subject,
-            f"symbolic links in it are not followed: {listed(shards.links)}",
+            f"symbolic links in {path} are not followed: {listed(shards.links)}",
             f'add the target of each to [exchange] image_roots, as in "{target}"',
         )
     if shards.closed:
-        message = f"{user()} may not read directories in it: {listed(shards.closed)}"
-        yield error(subject, message, granting_below(path))
+        message = f"{user()} may not read directories in {path}: {listed(shards.closed)}"
+        yield error(subject, message, granting_below(path, path / shards.closed[0]))
     else:
-        yield ok(subject, f"{path} can be read, and {len(shards.usable)} directories in it")
+        yield ok(subject, f"{path} can be read; its directories of two characters: {shards.usable}")
 
 
 def _catalogue(directory: Path, pattern: str) -> Iterator[Finding]:
@@ -96,7 +102,7 @@ def _catalogue(directory: Path, pattern: str) -> Iterator[Finding]:
         remedy = "send the catalogue from 1C; if it is called otherwise, correct [exchange] catalog"
         yield warning(subject, f"no file in {directory} has such a name now", remedy)
     elif not any(reasons.values()):
-        yield ok(subject, f"{len(files)} {'file' if len(files) == 1 else 'files'} can be read")
+        yield ok(subject, f"can be read: {listed([file.path for file in files])}")
 
 
 def _reason(file: goods.GoodsFile) -> str:
@@ -107,17 +113,21 @@ def _reason(file: goods.GoodsFile) -> str:
         return failure.strerror or str(failure)
 
 
-def _file_systems(exchange: Exchange) -> Iterator[Finding]:
-    """Yield a warning for each file system of other machines, of which no event tells."""
+def _file_systems(settings: Settings) -> Iterator[Finding]:
+    exchange = settings.exchange
     places = [exchange.dir, *(exchange.dir / root for root in exchange.image_roots)]
-    mounts = {mount_of(place) for place in places if place.is_dir()}
-    for mount in mounts:
-        if mount and mount.is_network:
-            yield warning(
-                "file system of the exchange",
-                f"{mount.point} is {mount.kind}: no event tells what changes there, so it is polled",
-                'leave [watch] backend at "auto" or "polling", or keep the exchange on a local disk',
-            )
+    for mount in {mount_of(place) for place in places if os.path.isdir(place)}:
+        yield from on_mount(mount)
+
+
+def on_mount(mount: Mount | None) -> Iterator[Finding]:
+    """Given a mount that the exchange lies on, yield a warning where no event tells what changes there."""
+    if mount and mount.is_network:
+        yield warning(
+            "file system of the exchange",
+            f"{mount.point} is {mount.kind}: no event tells what others change there, so it is polled",
+            'leave [watch] backend at "auto" or set it to "polling", or keep the exchange on a local disk',
+        )
 
 
 def _trigger(file: Path) -> Iterator[Finding]:

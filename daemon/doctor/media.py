@@ -4,8 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from daemon.config.settings import Media
-from daemon.config.values import formatted_mode
+from daemon.config import Settings
 from daemon.doctor.directories import (
     SEE_KERNEL,
     first_link,
@@ -16,27 +15,28 @@ from daemon.doctor.directories import (
     obstacle,
     quoted,
     shards_in,
+    taking_over,
     user,
 )
 from daemon.doctor.finding import Finding, Problem, error, guarded, ok, warning
-from daemon.doctor.mounts import mount_of
+from daemon.doctor.mounts import Mount, mount_of
 
 _ALL_RIGHTS = "rwx"
 
 
-def examine(media: Media) -> Iterator[Finding]:
-    """Given the settings of the media directory, yield what is found."""
-    place = media.dir / media.prefix
-    yield from guarded("media directory", SEE_KERNEL, _directory(media, place))
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Given the settings, yield what is found."""
+    place = settings.media.dir / settings.media.prefix
+    yield from guarded("media directory", SEE_KERNEL, _directory(settings, place))
     existing = nearest_existing(place)
     if may(existing, ""):
-        yield from guarded("free space", SEE_KERNEL, _free_space(existing, media.min_free))
+        yield from guarded("free space", SEE_KERNEL, _free_space(existing, settings.media.min_free))
         yield from guarded("file system of the media", SEE_KERNEL, _file_system(existing))
 
 
-def _directory(media: Media, place: Path) -> Iterator[Finding]:
+def _directory(settings: Settings, place: Path) -> Iterator[Finding]:
     subject = "media directory"
-    if problem := _problem(media, place):
+    if problem := _problem(settings, place):
         yield error(subject, *problem)
     elif is_missing(place):
         yield ok(subject, f"{place} will be made by the first import")
@@ -44,34 +44,31 @@ def _directory(media: Media, place: Path) -> Iterator[Finding]:
         yield from _shards(subject, place)
 
 
-def _problem(media: Media, place: Path) -> Problem | None:
-    making = f"install -d -o {user()} -m {formatted_mode(media.dir_mode)}"
+def _problem(settings: Settings, place: Path) -> Problem | None:
+    media = settings.media
+    making = f"install -d -o {user()} -m {media.dir_mode:04o}"
     if is_missing(media.dir):
         if media.dir.is_symlink():
             target = Path(os.path.realpath(media.dir))
-            return Problem(
-                f"{media.dir} is a symbolic link that leads nowhere", f"{making} {quoted(target)}"
-            )
-    elif problem := obstacle(media.dir, "rx") or _link(media):
+            return Problem(f"{media.dir} is a symbolic link that leads nowhere", f"{making} {quoted(target)}")
+    elif problem := obstacle(media.dir, "rx") or _link(media.dir, media.prefix):
         return problem
     existing = nearest_existing(place)
     if existing == place:
-        return obstacle(place, _ALL_RIGHTS, _taking_over(place))
+        return obstacle(place, _ALL_RIGHTS, taking_over("rwX", place, below=True))
     return obstacle(existing, "wx", f"{making} {quoted(place)}")
 
 
-def _link(media: Media) -> Problem | None:
-    link = first_link(media.dir, media.prefix)
-    return link and Problem(f"{link} is a symbolic link, which is not followed", _mounting(link))
+def _link(directory: Path, prefix: str) -> Problem | None:
+    link = first_link(directory, prefix)
+    if link is None:
+        return None
+    return Problem(f"{link} is a symbolic link, which is not followed", _mounting(link))
 
 
 def _mounting(link: Path) -> str:
     target = Path(os.path.realpath(link))
     return f"rm {quoted(link)} && mkdir {quoted(link)} && mount --bind {quoted(target)} {quoted(link)}"
-
-
-def _taking_over(place: Path) -> str:
-    return f"chown -R {user()} {quoted(place)}"
 
 
 def _shards(subject: str, place: Path) -> Iterator[Finding]:
@@ -81,9 +78,9 @@ def _shards(subject: str, place: Path) -> Iterator[Finding]:
         yield error(subject, message, _mounting(place / shards.links[0]))
     if shards.closed:
         message = f"{user()} may not write to directories in {place}: {listed(shards.closed)}"
-        yield error(subject, message, _taking_over(place))
+        yield error(subject, message, taking_over("rwX", place, below=True))
     else:
-        yield ok(subject, f"{place} can be written to, and {len(shards.usable)} directories in it")
+        yield ok(subject, f"{place} can be written to; its directories of two characters: {shards.usable}")
 
 
 def _free_space(existing: Path, min_free: int) -> Iterator[Finding]:
@@ -102,7 +99,11 @@ def _free_space(existing: Path, min_free: int) -> Iterator[Finding]:
 
 
 def _file_system(existing: Path) -> Iterator[Finding]:
-    mount = mount_of(existing)
+    yield from on_mount(mount_of(existing))
+
+
+def on_mount(mount: Mount | None) -> Iterator[Finding]:
+    """Given the mount that the media lie on, yield a warning where times of change are not trusted."""
     if mount and mount.is_network:
         yield warning(
             "file system of the media",

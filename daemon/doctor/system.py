@@ -19,6 +19,7 @@ _OPEN_FILES = 1_024
 
 _PACKAGE = "daemon"
 _OURS = frozenset({"onec-images"})
+_OWN_ENVIRONMENT = "python3 -m venv /opt/onec-images && /opt/onec-images/bin/pip install onec-images"
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
@@ -67,14 +68,8 @@ def open_files() -> Finding:
 def name_clash() -> Finding:
     """Return whether another distribution in this environment brings a package of our name."""
     subject = "package name"
-    others = sorted(set(packages_distributions().get(_PACKAGE, ())) - _OURS)
+    others = sorted(set(map(str, packages_distributions().get(_PACKAGE, ()))) - _OURS)
     if not others:
         return ok(subject, f"no other distribution in this environment has a package {_PACKAGE!r}")
-    remedy = (
-        "python3 -m venv /opt/onec-images && /opt/onec-images/bin/pip install onec-images: an environment of its own"
-    )
-    return error(
-        subject,
-        f"{', '.join(others)} in the same environment has a package {_PACKAGE!r} too: one overwrites the other",
-        remedy,
-    )
+    message = f"{', '.join(others)} in this environment has a package {_PACKAGE!r} too: it overwrites ours"
+    return error(subject, message, _OWN_ENVIRONMENT)

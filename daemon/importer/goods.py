@@ -1,6 +1,7 @@
 """Loading catalogue files: each product's pictures are remembered, and our own products table is filled."""
 
 import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from daemon.db.catalogues import Catalogue
 from daemon.db.engine import Database
 from daemon.directories import Directories
 from daemon.errors import CatalogueError, ImportFailedError, StoppedError
+from daemon.exchange import kind_of
 from daemon.importer.session import Session
 
 _BATCH = 1_000  # products in one short transaction
@@ -31,13 +33,20 @@ class GoodsFile:
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
-        """Yield the file, open for reading. Raises OSError, also where it is no regular file."""
-        with os.fdopen(self.opener(), "rb") as file:
-            yield file
+        """Yield the file, open for reading. Raises CatalogueError where it is no regular file, and OSError."""
+        descriptor = self.opener()
+        try:
+            kind = os.fstat(descriptor)
+            if not stat.S_ISREG(kind.st_mode):
+                raise CatalogueError(f"is {kind_of(kind)}, not a regular file")
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                yield file
+        finally:
+            os.close(descriptor)
 
     def written_at(self) -> datetime:
         """Return when the file says it was made, else when it was written; the oldest time if it cannot be read."""
-        with suppress(OSError), self.open() as file:
+        with suppress(OSError, CatalogueError), self.open() as file:
             return generated_at(file) or datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
         return datetime.min.replace(tzinfo=UTC)
 

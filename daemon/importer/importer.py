@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from daemon.batches import batched
 from daemon.composition import Rules
 from daemon.db.catalogues import Catalogue
 from daemon.db.engine import Database
@@ -249,21 +250,28 @@ class Importer:
                     self._findings.change(change)
             return
         self._media.sync()
+        held = self._written(changes)
+        room = _MOST_HELD - len(self._held)
+        self._held += held[:room]
+        self._give_up(held[room:])
+
+    def _written(self, changes: Sequence[Change]) -> Sequence[Change]:
+        """Write changes, and return those whose rows others hold."""
         written = self._rows.write(changes)
         for product in written.products:
             self._session.debug(
                 "product_changed", f"Product {product.onec_id} changed", onec_id=product.onec_id
             )
-        room = _MOST_HELD - len(self._held)
-        self._held += written.held[:room]
-        self._refuse(written.held[room:])
+        for change, reason in written.refused:
+            self._fail(change.product.onec_id, f"has a row that cannot be written: {reason}")
+        return written.held
 
     def _retry_held(self) -> None:
         """Write the rows that others held when it was their turn; those still held have failed."""
-        if self._held:
-            self._refuse(self._rows.write(self._held).held)
+        for changes in batched(self._held, self._plan.chunk_size):
+            self._give_up(self._written(changes))
 
-    def _refuse(self, changes: Sequence[Change]) -> None:
+    def _give_up(self, changes: Sequence[Change]) -> None:
         for change in changes:
             self._fail(change.product.onec_id, "has a row that another transaction holds")
 

@@ -7,6 +7,7 @@ from typing import Any
 from daemon.composition import Images, Pictures, Rules, compose
 from daemon.db.engine import Database
 from daemon.db.products import ProductRow, Products
+from daemon.errors import RefusedValueError
 from daemon.importer.survey import Product
 
 
@@ -37,10 +38,16 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of some changes: products whose rows were written, and changes whose rows others hold."""
+    """What became of some changes: products written, changes of rows that others hold, and those refused."""
 
-    products: Sequence[Product]
-    held: Sequence[Change]
+    products: Sequence[Product] = ()
+    held: Sequence[Change] = ()
+    refused: Sequence[tuple[Change, str]] = ()
+
+    def __add__(self, other: "Written") -> "Written":
+        return Written(
+            [*self.products, *other.products], [*self.held, *other.held], [*self.refused, *other.refused]
+        )
 
 
 class Rows:
@@ -66,8 +73,16 @@ class Rows:
 
         Each row is locked and read again first, so that what the shop wrote meanwhile is not lost. A row
         that another transaction holds is not waited for; one that is gone or belongs to another product by
-        now is left alone.
+        now is left alone. Where the database refuses one, the others are written without it.
         """
+        try:
+            return self._write(changes)
+        except RefusedValueError as error:
+            if len(changes) == 1:
+                return Written(refused=[(changes[0], str(error))])
+            return sum((self.write([change]) for change in changes), Written())
+
+    def _write(self, changes: Sequence[Change]) -> Written:
         ids = [change.product.id for change in changes]
         with self._database.writing() as connection:
             rows = self._products.lock(connection, ids)
