@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable, MutableMapping
+from contextlib import suppress
 from typing import Any, TextIO
 
 import structlog
@@ -51,8 +52,9 @@ class _Lines:
 
     def msg(self, line: str) -> None:
         stream = self._stream()
-        stream.write(f"{line}\n")  # at once, lest the lines of two threads mix
-        stream.flush()
+        with suppress(BrokenPipeError):  # whoever read the log has gone; the work goes on
+            stream.write(f"{line}\n")  # at once, lest the lines of two threads mix
+            stream.flush()
 
     debug = info = warning = error = msg
 

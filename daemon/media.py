@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from errno import EDQUOT, EIO, ENOSPC, EROFS
+from errno import EACCES, EDQUOT, EIO, ELOOP, ENAMETOOLONG, ENOENT, ENOSPC, ENOTDIR, EROFS
 from itertools import chain, count
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +23,9 @@ TEMPORARY_PREFIX = ".onec-images-"
 
 #: Errors of the media that no other picture would escape: they end the session.
 FATAL = frozenset({ENOSPC, EDQUOT, EROFS, EIO})
+
+#: Errors of a path that leads nowhere we could have stored a file.
+_NOTHING_THERE = frozenset({ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, EACCES})
 
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -118,8 +121,11 @@ class Media:
             directories.make(str(self._path.relative_to(there)), self._dir_mode)
 
     def check_room(self) -> None:
-        """Raise MediaError if less than ``min_free`` is left."""
-        status = os.statvfs(self._directories.open(""))
+        """Raise MediaError if less than ``min_free`` is left, or that cannot be told."""
+        try:
+            status = os.statvfs(self._directories.open(""))
+        except OSError as error:
+            raise MediaError(f"{self._path}: the free space cannot be told: {error.strerror}") from error
         free = status.f_bavail * status.f_frsize
         if free < self._min_free:
             wanted = self._min_free >> 20
@@ -148,14 +154,21 @@ class Media:
         return Target(opened, name)
 
     def holds(self, path: str) -> bool:
-        """Given a path as a row has it, return whether a regular file lies there below the media directory."""
+        """Given a path as a row has it, return whether a regular file lies there below the media directory.
+
+        Raises MediaError where that cannot be told.
+        """
         if path.startswith("/") or "\0" in path or ".." in path.split("/"):
             return False
         try:
             target = self.target(path)
             status = target.status() if target else None
-        except (OSError, UnicodeEncodeError):
+        except UnicodeEncodeError:
             return False
+        except OSError as error:
+            if error.errno in _NOTHING_THERE:
+                return False
+            raise MediaError(f"{self._path / path}: cannot be looked at: {error.strerror}") from error
         return status is not None and stat.S_ISREG(status.st_mode)
 
     @contextmanager

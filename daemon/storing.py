@@ -5,7 +5,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from daemon.exchange import Source, kind_of
@@ -114,22 +114,22 @@ class Store:
             if reason := refusal(seen, self.max_file_size):
                 raise Refused(reason)
             with fatal_errors():
-                outcome = self._renew(descriptor, seen, target) or self._copy(descriptor, seen, target)
+                outcome = self._brought(descriptor, seen, target)
         return outcome, outcome is not None and _is_unchanged(source, seen)
 
-    def _renew(self, descriptor: int, seen: os.stat_result, target: Target) -> Outcome | None:
-        """Give a stored copy of the same content the source's time; None if it has to be replaced."""
+    def _brought(self, descriptor: int, seen: os.stat_result, target: Target) -> Outcome | None:
+        """Renew the stored copy, or put a new one in place; None if the source changed while it was read."""
         stored = target.status()
-        if stored is None or not _has_equal_content(descriptor, seen, target, stored):
-            return None
-        with suppress(PermissionError):  # another user's file: it is replaced, and then ours
-            os.utime(target.name, ns=(seen.st_mtime_ns,) * 2, dir_fd=target.directory, follow_symlinks=False)
+        is_compared = _is_comparable(seen, stored)
+        if is_compared and _has_equal_content(descriptor, seen, target) and _is_renewed(seen, target):
             return Outcome(Result.SKIPPED, compared=True)
-        return None
+        copied = self._copied(descriptor, seen, target)
+        if copied is None:
+            return None
+        return Outcome(Result.REPLACED if stored else Result.COPIED, "", copied, is_compared)
 
-    def _copy(self, descriptor: int, seen: os.stat_result, target: Target) -> Outcome | None:
-        """Put a copy in place; None if the source changed while it was read."""
-        result = Result.COPIED if target.status() is None else Result.REPLACED
+    def _copied(self, descriptor: int, seen: os.stat_result, target: Target) -> int | None:
+        """Put a copy in place, and return its size in bytes; None if the source changed while it was read."""
         with self.media.temporary(target) as temporary:
             copied = copy(descriptor, temporary.descriptor, seen.st_size)
             if copied != seen.st_size or not _is_same(os.fstat(descriptor), seen):
@@ -137,14 +137,23 @@ class Store:
             if self.validate and (reason := self.validate(temporary.descriptor)):
                 raise Refused(reason)
             temporary.publish(seen.st_mtime_ns)
-        return Outcome(result, bytes_copied=copied)
+        return copied
+
+
+def _is_renewed(seen: os.stat_result, target: Target) -> bool:
+    """Give the stored copy the source's time; False where it is another user's: it is replaced, and then ours."""
+    try:
+        os.utime(target.name, ns=(seen.st_mtime_ns,) * 2, dir_fd=target.directory, follow_symlinks=False)
+    except PermissionError:
+        return False
+    return True
 
 
 def _together(former: Outcome | None, latter: Outcome | None) -> Outcome | None:
     """Return what became of a picture that took two attempts: new is still new when it is looked at again."""
     if former is None or latter is None or former.result is Result.SKIPPED:
         return latter or former
-    return Outcome(former.result, bytes_copied=latter.bytes_copied or former.bytes_copied)
+    return replace(former, bytes_copied=latter.bytes_copied or former.bytes_copied)
 
 
 def _not_stored(error: OSError) -> Outcome:
@@ -173,12 +182,13 @@ class Preview:
     def _outcome(self, descriptor: int, seen: os.stat_result, target: Target | None) -> Outcome:
         stored = target.status() if target else None
         reason = refusal(seen, self.max_file_size)
-        if target and stored and not reason and _has_equal_content(descriptor, seen, target, stored):
+        is_compared = not reason and _is_comparable(seen, stored)
+        if target and is_compared and _has_equal_content(descriptor, seen, target):
             return Outcome(Result.SKIPPED, compared=True)
         reason = reason or (self.validate(descriptor) if self.validate else None)
         if reason:
             raise Refused(reason)
-        return Outcome(Result.REPLACED if stored else Result.COPIED, bytes_copied=seen.st_size)
+        return Outcome(Result.REPLACED if stored else Result.COPIED, "", seen.st_size, is_compared)
 
 
 @contextmanager
@@ -216,15 +226,21 @@ def _is_unchanged(source: Source, seen: os.stat_result) -> bool:
     return now is None or _is_same(now, seen)
 
 
-def _has_equal_content(descriptor: int, seen: os.stat_result, target: Target, stored: os.stat_result) -> bool:
-    if not stat.S_ISREG(stored.st_mode) or stored.st_size != seen.st_size:
+def _is_comparable(seen: os.stat_result, stored: os.stat_result | None) -> bool:
+    return stored is not None and stat.S_ISREG(stored.st_mode) and stored.st_size == seen.st_size
+
+
+def _has_equal_content(descriptor: int, seen: os.stat_result, target: Target) -> bool:
+    """Return whether a source and its stored copy of the same size are equal; what we may not read is not."""
+    try:
+        stored = target.open()
+    except PermissionError:
         return False
-    copy_of_it = target.open()
     try:
         pieces = [(min(_PIECE, seen.st_size - offset), offset) for offset in range(0, seen.st_size, _PIECE)]
-        return all(_read(descriptor, *piece) == os.pread(copy_of_it, *piece) for piece in pieces)
+        return all(_read(descriptor, *piece) == os.pread(stored, *piece) for piece in pieces)
     finally:
-        os.close(copy_of_it)
+        os.close(stored)
 
 
 def _read(source: int, length: int, offset: int) -> bytes:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -62,6 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     configuration. An operator's mistake is one line on standard error.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    _allow_open_files()
     try:
         status = commands.main(arguments, prog_name="onec-images", standalone_mode=False)
     except click.ClickException as error:
@@ -77,6 +79,12 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return status if isinstance(status, int) else 0
+
+
+def _allow_open_files() -> None:
+    """Let as many files be open as may be: an import holds directories by descriptor."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _failed(error: OnecImagesError, *, as_json: bool) -> int:

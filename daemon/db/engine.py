@@ -167,10 +167,10 @@ def _process_name(host: str) -> str:
     return f"host {host}, process {os.getpid()}"
 
 
-def _application_name() -> str:
-    """Return the name by which PostgreSQL shows this process, the host cut so that the rest has room."""
+def application_name(host: str) -> str:
+    """Given this host's name, return what PostgreSQL calls this process, the host cut so that the rest has room."""
     room = _APPLICATION_NAME_LENGTH - len(_APPLICATION + _process_name(""))
-    return _APPLICATION + _process_name(socket.gethostname()[:room])
+    return _APPLICATION + _process_name(host[:room])
 
 
 def _postgresql(url: URL, *, read_only: bool) -> Engine:
@@ -181,7 +181,7 @@ def _postgresql(url: URL, *, read_only: bool) -> Engine:
         *(["-c default_transaction_read_only=on"] if read_only else []),
     ]
     connect = {name: value for name, value in _CONNECT.items() if name not in url.query} | {
-        "application_name": _application_name(),
+        "application_name": application_name(socket.gethostname()),
         "client_encoding": "utf8",
         "options": " ".join(options),
     }

@@ -66,7 +66,7 @@ def _lock(descriptor: int) -> None:
 def _holder_in(descriptor: int) -> str:
     try:
         process, since = json.loads(os.pread(descriptor, 1000, 0))
-    except ValueError:
+    except (ValueError, TypeError):
         return "unknown"  # it has taken the lock in this very moment
     return f"{process}, since {since}"
 

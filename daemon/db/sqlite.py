@@ -1,7 +1,10 @@
 """SQLite files, opened to write or to read without leaving a trace."""
 
+import fcntl
 import os
 import sqlite3
+import struct
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
@@ -10,9 +13,21 @@ _BUSY_TIMEOUT = 120  # seconds that SQLite waits for another writer
 
 _ATTEMPTS = 5  # to open a file for reading while others begin or end their work on it
 
-# the header's versions of who may write and who may read: a file in WAL mode
+# of the file format: what the header of a file in WAL mode says, and the bytes that readers lock
 _VERSIONS = slice(18, 20)
 _WAL = b"\x02\x02"
+_SHARED_FIRST = 0x40000002
+_SHARED_SIZE = 510
+
+_LOCK = "hhqqi"  # struct flock: type, whence, start, length, process
+
+# ways to open a file for reading
+_WITH_LOCKS = "mode=ro"
+_WITH_WAL = "mode=ro&readonly_shm=1"  # what a killed process left, its index made anew in memory
+_AS_IT_IS = "mode=ro&immutable=1"
+
+#: Inode, time and size of a file, None where there is none.
+State = tuple[int, int, int] | None
 
 #: Any bytes may stand in a text column.
 _decoded = partial(str, encoding="utf-8", errors="surrogateescape")
@@ -41,8 +56,8 @@ class Reader:
     """Opens one file for reading so that not a byte changes, neither in it nor beside it.
 
     SQLite, left to itself, makes a -wal and a -shm file to read one in WAL mode, and a reader cannot remove
-    them again; they could even keep the service, as another user, from writing. So a file that nobody has
-    open is read as one that cannot change, and whether that holds is looked at before and after. No other
+    them again; they could even keep the service, as another user, from writing. So a file that no other
+    process has open is read without locks, and whether that was right is looked at before and after. No other
     connection of this process may be open to the same file: its locks would be lost.
     """
 
@@ -51,7 +66,8 @@ class Reader:
         self._file = file
         self._wal = Path(f"{file}-wal")
         self._index = Path(f"{file}-shm")
-        self._seen: tuple[int, int] | None = None
+        self._way = _WITH_LOCKS
+        self._seen: list[State] = []
 
     def connect(self) -> sqlite3.Connection:
         """Open the file. Raises OSError and sqlite3.Error."""
@@ -64,7 +80,9 @@ class Reader:
         raise AssertionError
 
     def _connected(self) -> sqlite3.Connection:
-        connection = _opened(self._file, self._mode())
+        self._way = self._best_way()
+        self._seen = self._states()
+        connection = _opened(self._file, self._way)
         try:
             connection.execute("PRAGMA query_only=ON")
             connection.execute("PRAGMA schema_version")  # only now the file is opened
@@ -73,31 +91,28 @@ class Reader:
             raise
         return connection
 
-    def _mode(self) -> str:
-        self._seen = None
-        state = _state_of(self._file)
-        if not _is_wal(self._file):
-            return "mode=ro"
-        if self._is_in_use():
-            return "mode=ro&readonly_shm=1"
-        if self._wal.exists() and self._wal.stat().st_size:
-            return "mode=ro"  # a copy of a file in use; SQLite makes the index that it lacks
-        self._seen = state
-        return "mode=ro&immutable=1"
+    def _best_way(self) -> str:
+        if not _is_wal(self._file) or _is_open_elsewhere(self._file):
+            return _WITH_LOCKS
+        if not _size_of(self._wal):
+            return _AS_IT_IS
+        # without an index it is a copy of a file in use, and SQLite makes the index
+        return _WITH_WAL if self._index.exists() else _WITH_LOCKS
 
-    def _is_in_use(self) -> bool:
-        """Return whether a process has the file open in WAL mode, or had it when it was killed."""
-        return self._wal.exists() and self._index.exists()
+    def _states(self) -> list[State]:
+        """Return the states of the files that are read without locks."""
+        files = {_WITH_LOCKS: (), _WITH_WAL: (self._file, self._wal), _AS_IT_IS: (self._file,)}
+        return [_state_of(file) for file in files[self._way]]
 
     @property
     def is_outdated(self) -> bool:
         """Whether the file has to be opened again before it is read once more."""
-        return self._seen is not None and (self.has_changed or self._is_in_use())
+        return self._way != _WITH_LOCKS and (self.has_changed or self._way != self._best_way())
 
     @property
     def has_changed(self) -> bool:
         """Whether a file that was read without locks has been written to since it was opened."""
-        return self._seen is not None and self._seen != _state_of(self._file)
+        return self._seen != self._states()
 
 
 def _opened(file: Path, parameters: str) -> sqlite3.Connection:
@@ -111,11 +126,27 @@ def _opened(file: Path, parameters: str) -> sqlite3.Connection:
     return connection
 
 
-def _state_of(file: Path) -> tuple[int, int]:
-    status = file.stat()
-    return status.st_mtime_ns, status.st_size
+def _state_of(file: Path) -> State:
+    with suppress(FileNotFoundError):
+        status = file.stat()
+        return status.st_ino, status.st_mtime_ns, status.st_size
+    return None
+
+
+def _size_of(file: Path) -> int:
+    with suppress(FileNotFoundError):
+        return file.stat().st_size
+    return 0
 
 
 def _is_wal(file: Path) -> bool:
     with file.open("rb") as opened:
         return opened.read(_VERSIONS.stop)[_VERSIONS] == _WAL
+
+
+def _is_open_elsewhere(file: Path) -> bool:
+    """Return whether another process has a file open: in WAL mode each locks these bytes as long as it has."""
+    asked = struct.pack(_LOCK, fcntl.F_WRLCK, os.SEEK_SET, _SHARED_FIRST, _SHARED_SIZE, 0)
+    with file.open("rb") as opened:
+        (kind, *_) = struct.unpack_from(_LOCK, fcntl.fcntl(opened, fcntl.F_GETLK, asked))
+    return bool(kind != fcntl.F_UNLCK)

@@ -141,9 +141,7 @@ class Importer:
 
     def _count_unmatched(self, unmatched: Found, exchange: Exchange) -> None:
         for name, places in unmatched.items():
-            source = exchange.source(places[0], name)
-            status = source.status() if source else None
-            if status and stat.S_ISREG(status.st_mode):
+            if _is_regular(exchange, places[0], name):
                 self._figures.unmatched += 1
                 self._findings.unmatched(exchange.path(places[0], name))
             exchange.trim()  # they may lie in any number of directories
@@ -278,3 +276,13 @@ class Importer:
     def _fail(self, path: str, reason: str) -> None:
         self._session.file_failed(path, reason)
         self._findings.failed(path, reason)
+
+
+def _is_regular(exchange: Exchange, place: int, name: str) -> bool:
+    """Return whether a name is still that of a regular file; what lies in the exchange may change at any time."""
+    try:
+        source = exchange.source(place, name)
+        status = source.status() if source else None
+    except OSError:
+        return False
+    return status is not None and stat.S_ISREG(status.st_mode)

@@ -1,0 +1,113 @@
+"""An exchange and the media of a shop, and everything between them but the database."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.files import put, tree
+
+from daemon.exchange import Exchange
+from daemon.importer.delivery import Brings, Courier, Delivery, Terms
+from daemon.importer.selection import Selection
+from daemon.importer.survey import Section, Survey
+from daemon.media import Media
+from daemon.naming import PictureNames
+from daemon.storing import Preview, Store
+
+ROOT = "goods/import_files"
+NAMES = PictureNames.from_patterns(["jpg", "jpeg", "png"], [])
+TERMS = Terms("products", None, max_file_size=1 << 20)
+
+
+@dataclass(frozen=True)
+class Supplied:
+    """What an import knows of its products before it looks at their rows."""
+
+    section: Section
+    deliveries: Mapping[str, Delivery]
+    media: Media
+
+
+@dataclass(frozen=True)
+class Supply:
+    """An exchange directory and a media directory, neither of which is there at first."""
+
+    directory: Path
+
+    @property
+    def exchange(self) -> Path:
+        """The exchange directory."""
+        return self.directory / "exchange"
+
+    @property
+    def media(self) -> Path:
+        """The media directory."""
+        return self.directory / "media"
+
+    @property
+    def stored(self) -> dict[str, bytes]:
+        """What is in the media directory."""
+        return tree(self.media)
+
+    def send(self, path: str, content: bytes = b"picture", root: str = ROOT) -> Path:
+        """Put a picture into the exchange."""
+        return put(self.exchange / root / path, content)
+
+    def hold(self, path: str, content: bytes = b"picture") -> Path:
+        """Put a file into the media."""
+        return put(self.media / path, content)
+
+    @contextmanager
+    def supplied(
+        self,
+        *onec_ids: str,
+        inactive: Sequence[str] = (),
+        roots: Sequence[str] = (ROOT,),
+        terms: Terms = TERMS,
+        store: Callable[[Media], Brings] | None = None,
+        from_media: bool = False,
+        meanwhile: Callable[[], object] = lambda: None,
+        acting: AbstractContextManager[None] | None = None,
+    ) -> Iterator[Supplied]:
+        """Deliver the pictures of these active products.
+
+        Meanwhile, between listing and delivering, something may happen, and delivering may be another account's.
+        """
+        (self.exchange / ROOT).mkdir(parents=True, exist_ok=True)
+        with (
+            Media(
+                self.media, "products", file_mode=0o644, dir_mode=0o755, min_free=0, durable=False
+            ) as media,
+            Exchange(self.exchange, roots) as exchange,
+            closing(Survey(NAMES, Selection())) as survey,
+        ):
+            if not terms.dry_run:
+                media.prepare()
+            bringer = store(media) if store else _bringer(media, terms)
+            actives = [(number, onec_id, True) for number, onec_id in enumerate(onec_ids)]
+            survey.add_products(actives, lambda _id, _onec_id: None)
+            survey.add_products([(None, onec_id, False) for onec_id in inactive], lambda _id, _onec_id: None)
+            for place, names in exchange.listing(_no_trouble):
+                survey.add_pictures(place, names)
+            if from_media:
+                for shard, names in media.stored():
+                    survey.add_stored(shard, names)
+            (section,) = survey.sections()
+            meanwhile()
+            with (
+                acting or nullcontext(),
+                closing(Courier(exchange, media, bringer, terms, workers=2)) as courier,
+            ):
+                keys = dict.fromkeys(product.key for product in section.products)
+                deliveries = {key: courier.deliver(key, section.pictures.get(key, {})) for key in keys}
+                courier.finish()
+            yield Supplied(section, deliveries, media)
+
+
+def _bringer(media: Media, terms: Terms) -> Brings:
+    return Preview(terms.max_file_size) if terms.dry_run else Store(media, terms.max_file_size)
+
+
+def _no_trouble(path: str, reason: str) -> None:
+    raise AssertionError(path, reason)
