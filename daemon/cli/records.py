@@ -19,7 +19,12 @@ from daemon.naming import printable
     show_default=True,
     help="At most this many.",
 )
-@click.option("--status", metavar="S", type=click.Choice(list(Status)), help="Only those with this status.")
+@click.option(
+    "--status",
+    metavar="S",
+    type=click.Choice([status.value for status in Status]),
+    help="Only those with this status.",
+)
 @json_option
 @click.pass_obj
 def sessions_command(context: Context, limit: int, status: str | None, *, as_json: bool) -> int:
