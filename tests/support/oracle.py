@@ -8,7 +8,7 @@ import fnmatch
 import os
 import re
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -117,24 +117,28 @@ class _Oracle:
                 self.result.total_products += 1
                 if key := _key(row.onec_id):
                     active.setdefault(_folded(key), []).append(row)
-        owned: dict[str, list[str]] = {}
-        for name, source in self.sources.items():
-            owner = self._owner(name)
-            if owner in active:
-                owned.setdefault(owner or "", []).append(name)
-            elif stat.S_ISREG(source.mode):
-                self.result.unmatched += 1
+        owned = self._owned(active)
         for key, rows in active.items():
-            for name in owned.get(key, []):
+            for name in owned[key]:
                 self._bring(_key(rows[0].onec_id) or "", name)
         for row in self.rows:
-            key = _folded(_key(row.onec_id) or "")
-            if row.is_active and key in active:
-                self._compose(row, owned.get(key, []))
-            else:
-                self.result.pictures[row.id] = (row.main_image, row.gallery_images)
+            self.result.pictures[row.id] = (row.main_image, row.gallery_images)
+        for key, rows in active.items():
+            for row in rows:
+                self._compose(row, owned[key])
         self._count_what_is_gone(active)
         return self.result
+
+    def _owned(self, active: Collection[str]) -> dict[str, list[str]]:
+        """Give each active key the names of its pictures, and count those that no active key owns."""
+        owned: dict[str, list[str]] = {key: [] for key in active}
+        for name, source in self.sources.items():
+            owner = self._owner(name)
+            if owner in owned:
+                owned[owner].append(name)
+            elif stat.S_ISREG(source.mode):
+                self.result.unmatched += 1
+        return owned
 
     def _sources(self, exchange: Path) -> dict[str, File]:
         """Find the pictures by name; of several with one name, the one that changed last."""
@@ -183,12 +187,12 @@ class _Oracle:
             self.result.refused.add(name)
             return
         copy = self.media.get(path)
+        if copy and _is_current(source, copy) and not self.terms.checksum:
+            self.result.skipped_files += 1  # whatever it holds: nothing tells of a difference
+            return
+        self.result.compared_files += copy is not None and copy.size == source.size
         if copy and copy.content == source.content:
             self.result.skipped_files += 1
-            self.result.compared_files += self.terms.checksum or not _is_current(source, copy)
-        elif copy and _is_current(source, copy) and not self.terms.checksum:
-            self.result.skipped_files += 1  # a difference that nothing tells of
-            return
         else:
             self.result.copied += 1
             self.result.bytes_copied += source.size

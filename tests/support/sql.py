@@ -5,8 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, NullPool, create_engine, make_url, text
+from sqlalchemy import Connection, NullPool, create_engine, make_url, text
 from support.workshop import wait_until
+
+_WAITING = (
+    "application_name LIKE 'onec-images%' AND wait_event_type = 'Lock' AND datname = current_database()"
+)
 
 
 def is_sqlite(url: str) -> bool:
@@ -25,27 +29,27 @@ def with_query(url: str, **parameters: str) -> str:
 
 
 @contextmanager
-def connection(url: str | URL) -> Iterator[Connection]:
+def connection(url: str) -> Iterator[Connection]:
     """Connect; each statement is committed by itself, unless BEGIN is one of them."""
     with create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT").connect() as connected:
         yield connected
 
 
-def execute(url: str | URL, statement: str, **values: object) -> list[tuple[Any, ...]]:
+def execute(url: str, statement: str, **values: object) -> list[tuple[Any, ...]]:
     """Run one statement and return the rows it gives."""
     with connection(url) as connected:
         result = connected.execute(text(statement), values)
         return [tuple(row) for row in result] if result.returns_rows else []
 
 
-def script(url: str | URL, *statements: str) -> None:
+def script(url: str, *statements: str) -> None:
     """Run statements as they are, colons and percent signs included."""
     with connection(url) as connected:
         for statement in statements:
-            connected.exec_driver_sql(statement.replace("%", "%%"))
+            connected.exec_driver_sql(statement if is_sqlite(url) else statement.replace("%", "%%"))
 
 
-def insert(url: str | URL, table: str, rows: Sequence[Mapping[str, object]]) -> None:
+def insert(url: str, table: str, rows: Sequence[Mapping[str, object]]) -> None:
     """Insert rows with the same columns."""
     columns = ", ".join(rows[0])
     values = ", ".join(f":{column}" for column in rows[0])
@@ -55,7 +59,7 @@ def insert(url: str | URL, table: str, rows: Sequence[Mapping[str, object]]) -> 
         connected.exec_driver_sql("COMMIT")
 
 
-def columns_of(url: str | URL, table: str) -> list[str]:
+def columns_of(url: str, table: str) -> list[str]:
     """Return the names of a table's columns."""
     with connection(url) as connected:
         return list(connected.exec_driver_sql(f"SELECT * FROM {table}").keys())  # noqa: S608
@@ -70,7 +74,7 @@ def bytes_of(url: str, table: str, where: str = "true", but: Sequence[str] = ())
 
 
 @contextmanager
-def transaction(url: str | URL, *statements: str) -> Iterator[Connection]:
+def transaction(url: str, *statements: str) -> Iterator[Connection]:
     """Begin a transaction with some statements, hold what they lock during the block, and roll it back."""
     with connection(url) as connected:
         connected.exec_driver_sql("BEGIN IMMEDIATE" if connected.dialect.name == "sqlite" else "BEGIN")
@@ -82,9 +86,12 @@ def transaction(url: str | URL, *statements: str) -> Iterator[Connection]:
             connected.exec_driver_sql("ROLLBACK")
 
 
+def waiting(url: str) -> list[tuple[Any, ...]]:
+    """Return the server's ends of the daemons that wait for a lock of PostgreSQL."""
+    return execute(url, f"SELECT pid FROM pg_stat_activity WHERE {_WAITING}")  # noqa: S608
+
+
 def end_waiting(url: str) -> None:
-    """Wait until the daemon waits for a lock of PostgreSQL, and end its connection."""
-    waiting = "application_name LIKE 'onec-images:%' AND wait_event_type = 'Lock' AND datname = current_database()"
-    statement = f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE {waiting}"  # noqa: S608
-    with connection(url) as connected:
-        wait_until(lambda: connected.execute(text(statement)).all())
+    """Wait until a daemon waits for a lock of PostgreSQL, and end its connection."""
+    wait_until(lambda: waiting(url))
+    execute(url, f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE {_WAITING}")  # noqa: S608

@@ -26,7 +26,7 @@ def main(address: str) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen()
-        print("ready", flush=True)
+        os.write(1, b"ready\n")
         while sys.stdin not in (ready := select.select([listener, sys.stdin], [], [], 1.0)[0]):
             if listener in ready:
                 connection, _ = listener.accept()

@@ -191,14 +191,8 @@ class Workshop:
         columns = "id, onec_id, name, is_active, main_image, gallery_images, updated_at"
         found = self.database.execute(f"SELECT {columns} FROM products ORDER BY id")  # noqa: S608
         return [
-            Row(
-                *row[:3],
-                is_active=bool(row[3]),
-                main_image=row[4],
-                gallery_images=read_json(row[5]),
-                updated_at=read_time(row[6]),
-            )
-            for row in found
+            Row(row_id, onec_id, name, bool(is_active), main, read_json(gallery), read_time(updated_at))
+            for row_id, onec_id, name, is_active, main, gallery, updated_at in found
         ]
 
     def row(self, onec_id: str) -> Row:
@@ -283,10 +277,8 @@ class Workshop:
         surroundings.setdefault("directory", self.place)
         without, through = surroundings.pop("without", ()), surroundings.pop("through", ())
         command = Command(given, **surroundings)
-        if anew or without or through:
-            running = start(command, through, without)
-        else:
-            running = self._starter.start(command)
+        is_warm = not (anew or without or through)
+        running = self._starter.start(command) if is_warm else start(command, through, without)
         self._running.append(running)
         return running
 
@@ -328,12 +320,12 @@ def read_json(value: Any) -> Any:
 
 def read_time(value: Any) -> datetime:
     """Return a time that PostgreSQL gives as one and SQLite as text."""
-    return datetime.fromisoformat(value) if isinstance(value, str) else value  # type: ignore[no-any-return]
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
 
 
 def shard(onec_id: str) -> str:
     """Return the directory of a product's pictures."""
-    key = onec_id.split("#")[0]
+    key = onec_id.partition("#")[0]
     if len(key) < _SHARD_LENGTH:
         return "00"
     return key[:_SHARD_LENGTH].lower() if len(key) == _UUID_LENGTH else key[:_SHARD_LENGTH]
@@ -351,11 +343,11 @@ def catalogue_text(
     restored: Iterable[str] = (),
 ) -> str:
     """Return a catalogue in CommerceML 2."""
-    marks = {onec_id: "true" for onec_id in deleted} | {onec_id: "false" for onec_id in restored}
+    marks = dict.fromkeys(deleted, "true") | dict.fromkeys(restored, "false")
+    attributes = f'xmlns="urn:1C.ru:commerceml_2" ВерсияСхемы="2.08" ДатаФормирования={quoteattr(date)}'
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
-        f'<КоммерческаяИнформация xmlns="urn:1C.ru:commerceml_2" ВерсияСхемы="2.08" '
-        f"ДатаФормирования={quoteattr(date)}>",
+        f"<КоммерческаяИнформация {attributes}>",
         '<Каталог СодержитТолькоИзменения="true"><Ид>1</Ид><Наименование>Товары</Наименование><Товары>',
     ]
     for onec_id, pictures in products.items():

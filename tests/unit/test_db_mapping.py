@@ -23,7 +23,7 @@ SQLITE_PRODUCTS: Mapping[str, str] = {
     "onec_id": "varchar(100) NULL UNIQUE",
     "is_active": "bool NOT NULL",
     "main_image": "varchar(100) NOT NULL",
-    "gallery_images": "text NOT NULL CHECK ((JSON_VALID(\"gallery_images\") OR \"gallery_images\" IS NULL))",
+    "gallery_images": 'text NOT NULL CHECK ((JSON_VALID("gallery_images") OR "gallery_images" IS NULL))',
     "updated_at": "datetime NOT NULL",
 }
 POSTGRESQL_PRODUCTS: Mapping[str, str] = {
@@ -54,9 +54,7 @@ def make_sessions(url: str, **columns: str) -> None:
     sql.script(url, f"CREATE TABLE import_sessions ({listed})")
 
 
-LEAN = sessions_names(
-    task_id="", trigger="", started_at="", updated_at="", finished_at="", error_message=""
-)
+LEAN = sessions_names(task_id="", trigger="", started_at="", updated_at="", finished_at="", error_message="")
 
 
 def find(url: str, names: Names) -> Mapped:
@@ -227,7 +225,11 @@ def test_types_and_indexes_of_others_are_no_concern(postgres: Postgres) -> None:
     url = postgres.new_database()
     make_products(url, area="box", words="tsvector", address="inet")
     sql.script(url, "CREATE UNIQUE INDEX ON products (lower(onec_id))")
-    assert {column["name"] for column in find(url, own_tables.PRODUCTS).others} == {"area", "words", "address"}
+    assert {column["name"] for column in find(url, own_tables.PRODUCTS).others} == {
+        "area",
+        "words",
+        "address",
+    }
 
 
 def test_an_index_that_sqlite_cannot_describe_is_no_concern(tmp_path: object) -> None:
@@ -239,7 +241,11 @@ def test_an_index_that_sqlite_cannot_describe_is_no_concern(tmp_path: object) ->
 
 def test_unique_columns_are_found_however_they_were_made(database_url: str) -> None:
     make_products(
-        database_url, code="varchar(40) NOT NULL UNIQUE", slug="varchar(40)", part="varchar(40)", place="integer"
+        database_url,
+        code="varchar(40) NOT NULL UNIQUE",
+        slug="varchar(40)",
+        part="varchar(40)",
+        place="integer",
     )
     sql.script(
         database_url,
