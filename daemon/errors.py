@@ -62,5 +62,15 @@ class StoppedError(ImportFailedError):
     """The process was asked to stop."""
 
 
+class OutputError(OnecImagesError):
+    """What a command has to say cannot be written."""
+
+
+class ReaderGoneError(OutputError):
+    """Whoever read what a command has to say has seen enough, which is their right."""
+
+    exit_status = 0
+
+
 class CatalogueError(OnecImagesError):
     """A catalogue file cannot be read to its end."""

@@ -13,7 +13,13 @@ from daemon.naming import printable
 Entry = MutableMapping[str, Any]
 Stream = Callable[[], TextIO]
 
-_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+    "nothing": logging.CRITICAL,
+}
 
 
 def logger() -> Any:  # noqa: ANN401  structlog's loggers have no type of their own
@@ -22,10 +28,10 @@ def logger() -> Any:  # noqa: ANN401  structlog's loggers have no type of their 
 
 
 def configure(level: str, log_format: str, stream: Stream = lambda: sys.stderr) -> None:
-    """Given a level, a format (``auto``, ``console``, ``json``) and where to write, set the log up.
+    """Given a level (the highest is ``nothing``), a format and where to write, set the log up.
 
-    ``auto`` is ``console`` on a terminal and ``json`` elsewhere. The stream is asked for at each entry,
-    since a progress bar stands in for it while it is drawn.
+    The formats are ``console``, ``json`` and ``auto``, which is ``console`` on a terminal and ``json`` elsewhere. The
+    stream is asked for at each entry, since a progress bar stands in for it while it is drawn.
     """
     console = log_format == "console" or (log_format == "auto" and stream().isatty())
     structlog.configure(

@@ -15,7 +15,7 @@ from daemon.importer.session import Session
 
 
 @click.command("catalog")
-@click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path, readable=False))
 @json_option
 @click.pass_obj
 def catalog_command(context: Context, files: tuple[Path, ...], *, as_json: bool) -> int:

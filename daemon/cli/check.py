@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 
 import click
 
-from daemon.cli.context import Context, json_option, print_json
+from daemon.cli.context import Context, json_option
+from daemon.cli.output import print_json, say
 from daemon.doctor import Finding, State, examine
 from daemon.naming import printable
 
@@ -30,9 +31,9 @@ def _printed(findings: Iterable[Finding]) -> Iterator[Finding]:
     for finding in findings:
         state = click.style(f"{finding.state:<{_WIDTH}}", fg=_COLOURS[finding.state])
         shown = _printable(finding)
-        click.echo(f"{state}{shown['subject']}: {shown['message']}")
+        say(f"{state}{shown['subject']}: {shown['message']}")
         if finding.remedy:
-            click.echo(" " * _WIDTH + shown["remedy"])
+            say(" " * _WIDTH + shown["remedy"])
         yield finding
 
 

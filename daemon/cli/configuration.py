@@ -5,6 +5,7 @@ import click
 from daemon import config
 from daemon import shop as shops
 from daemon.cli.context import Context
+from daemon.cli.output import say
 
 
 @click.command("config")
@@ -12,7 +13,7 @@ from daemon.cli.context import Context
 def config_command(context: Context) -> int:
     """Print the merged configuration, secrets masked."""
     settings = context.settings
-    click.echo(config.render(settings, context.file, context.environ), nl=False)
+    say(config.render(settings, context.file, context.environ), ends_line=False)
     return 0
 
 
@@ -21,5 +22,5 @@ def config_command(context: Context) -> int:
 def init_db_command(context: Context) -> int:
     """Create or upgrade the daemon's own tables. In a shop's database that is only the catalogue's."""
     with shops.opened(context.settings) as shop:
-        click.echo(f"The tables are there: {shop.database.name}")
+        say(f"The tables are there: {shop.database.name}")
     return 0

@@ -1,6 +1,5 @@
 """What every command is given: the configuration, read when it is first asked for, and the log set up by it."""
 
-import json
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import click
 
@@ -42,11 +40,6 @@ json_option = click.option(
 )
 
 
-def print_json(document: Mapping[str, Any]) -> None:
-    """Given a document, print it as the one on standard output."""
-    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
-
-
 class Stop:
     """Whether the process was asked to stop."""
 
@@ -58,9 +51,7 @@ class Stop:
         return self.requested
 
     def request(self, _signal: int, _frame: FrameType | None) -> None:
-        """Ask for a stop; asked again, the process ends at once."""
-        if self.requested:
-            raise KeyboardInterrupt
+        """Ask for a stop, which comes within a second or two; asking again does not make it less orderly."""
         self.requested = True
 
 

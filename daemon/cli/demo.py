@@ -11,6 +11,7 @@ import click
 from daemon import config
 from daemon import shop as shops
 from daemon.cli.context import Context
+from daemon.cli.output import say
 from daemon.demo import DemoProduct, build
 from daemon.errors import UsageError
 
@@ -54,12 +55,10 @@ def demo_command(context: Context, directory: Path | None) -> int:
     )
     file = place / "config.toml"
     file.write_text(_CONFIGURATION)
-    click.echo(f"A 1C exchange of a small sports shop is built in {place}")
+    say(f"A 1C exchange of a small sports shop is built in {place}")
     exchange = build(place / "exchange")
     pictures = sum(len(product.pictures) for product in exchange.products)
-    click.echo(
-        f"{len(exchange.products)} products with {pictures} pictures are waiting in {exchange.image_root}"
-    )
+    say(f"{len(exchange.products)} products with {pictures} pictures are waiting in {exchange.image_root}")
     status = _run(file, _STEPS)
     _show_product(file, exchange.products[0])
     _show_where_to_look(place, file)
@@ -82,7 +81,7 @@ def _run(file: Path, steps: Iterable[tuple[tuple[str, ...], str]]) -> int:
     from daemon.cli.main import main  # it imports this module
 
     for command, purpose in steps:
-        click.echo(f"\n{purpose}\n  $ {_typed(file, *command)}")
+        say(f"\n{purpose}\n  $ {_typed(file, *command)}")
         if status := main(["--config", str(file), *command]):
             return status
     return 0
@@ -93,10 +92,10 @@ def _show_product(file: Path, product: DemoProduct) -> None:
         [(row, _, _)] = chain.from_iterable(shop.products.around(connection, [product.onec_id]))
         images = shop.products.read(connection, [row])[row].images
     if images:
-        click.echo(f"\nThe row of one product, {product.name}:")
-        click.echo(f"  main_image      {images.main}")
+        say(f"\nThe row of one product, {product.name}:")
+        say(f"  main_image      {images.main}")
         for number, path in enumerate(images.gallery):
-            click.echo(f"  {'' if number else 'gallery_images':15} {path}")
+            say(f"  {'' if number else 'gallery_images':15} {path}")
 
 
 def _typed(file: Path, *command: str) -> str:
@@ -104,8 +103,8 @@ def _typed(file: Path, *command: str) -> str:
 
 
 def _show_where_to_look(place: Path, file: Path) -> None:
-    click.echo("\nLook at")
-    click.echo(f"  {place / 'media' / 'products'}  the pictures as the shop serves them")
-    click.echo(f"  {place / 'shop.db'}  the tables products and import_sessions")
-    click.echo(f"  {_typed(file, 'sessions')}  the imports so far")
-    click.echo(f"  {_typed(file, 'check')}  what a doctor says of the installation")
+    say("\nLook at")
+    say(f"  {place / 'media' / 'products'}  the pictures as the shop serves them")
+    say(f"  {place / 'shop.db'}  the tables products and import_sessions")
+    say(f"  {_typed(file, 'sessions')}  the imports so far")
+    say(f"  {_typed(file, 'check')}  what a doctor says of the installation")

@@ -10,6 +10,7 @@ from daemon import shop as shops
 from daemon.cli.context import Context, json_option, stoppable
 from daemon.cli.images import Request, import_images
 from daemon.cli.outcome import tell
+from daemon.cli.output import say
 from daemon.cli.progress import progress_bar
 from daemon.config import Settings
 from daemon.errors import OnecImagesError
@@ -126,10 +127,10 @@ def _imported(settings: Settings, shop: Shop, session: Session, request: Request
 
 def _print_changes(changes: Changes) -> None:
     for change in changes.shown:
-        click.echo(f"{printable(change.product.onec_id)}: main_image {_shown(change.after.main)},")
-        click.echo(f"  gallery_images {_shown(list(change.after.gallery))}")
+        say(f"{printable(change.product.onec_id)}: main_image {_shown(change.after.main)},")
+        say(f"  gallery_images {_shown(list(change.after.gallery))}")
     if changes.number > len(changes.shown):
-        click.echo(f"… and {changes.number - len(changes.shown)} more")
+        say(f"… and {changes.number - len(changes.shown)} more")
 
 
 def _shown(value: object) -> str:

@@ -11,7 +11,8 @@ import click
 
 from daemon import __version__
 from daemon.cli.context import Context
-from daemon.errors import OnecImagesError
+from daemon.cli.output import abandon, complete_streams
+from daemon.errors import OnecImagesError, OutputError, ReaderGoneError
 
 #: Command -> module of the function of the same name; each is imported only when it is used.
 _COMMANDS = {
@@ -46,7 +47,7 @@ class _Commands(click.Group):
     "--config",
     "file",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),  # whether it is, is told with the other mistakes in it
     help="The configuration; otherwise $ONEC_IMAGES_CONFIG, ./config.toml or /etc/onec-images/config.toml.",
 )
 @click.version_option(__version__, prog_name="onec-images")
@@ -63,6 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
     configuration. An operator's mistake is one line on standard error.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
+    complete_streams()
     _allow_open_files()
     try:
         status = commands.main(arguments, prog_name="onec-images", standalone_mode=False)
@@ -72,12 +74,14 @@ def main(arguments: list[str] | None = None) -> int:
     except click.Abort:
         click.echo("onec-images: stopped", err=True)
         return 1
+    except ReaderGoneError as error:
+        abandon()
+        return error.exit_status
+    except OutputError as error:
+        abandon()
+        return _failed(error, as_json=False)
     except OnecImagesError as error:
         return _failed(error, as_json="--json" in arguments)
-    except BrokenPipeError:
-        # whoever read our output has seen enough; Python must not complain when it flushes the rest
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return status if isinstance(status, int) else 0
 
 

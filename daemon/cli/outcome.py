@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from daemon.cli.context import print_json
+from daemon.cli.output import print_json, say
 from daemon.db.sessions import SessionRecord, Status
 from daemon.errors import OnecImagesError
 from daemon.importer.session import Session
@@ -22,7 +22,7 @@ def tell(session: Session, error: OnecImagesError | None, *, as_json: bool, **mo
     if as_json:
         print_json({**session.record.as_json(), "session_id": session.record.id, **more})
     else:
-        click.echo(sentence(session.record))
+        say(sentence(session.record))
     if error:
         return error.exit_status
     return _FILES_FAILED if session.figures.errors else _DONE

@@ -3,8 +3,9 @@
 import click
 
 from daemon import shop as shops
-from daemon.cli.context import Context, json_option, print_json
+from daemon.cli.context import Context, json_option
 from daemon.cli.outcome import sentence
+from daemon.cli.output import print_json, say
 from daemon.db.sessions import SessionRecord, Status
 from daemon.errors import OnecImagesError
 from daemon.naming import printable
@@ -35,9 +36,9 @@ def sessions_command(context: Context, limit: int, status: str | None, *, as_jso
         print_json({"sessions": [record.as_json() for record in records]})
         return 0
     for record in records:
-        click.echo(f"{_moment(record)}  {sentence(record)}")
+        say(f"{_moment(record)}  {sentence(record)}")
     if not records:
-        click.echo("There are no sessions yet; `onec-images import` makes the first one")
+        say("There are no sessions yet; `onec-images import` makes the first one")
     return 0
 
 
@@ -61,17 +62,17 @@ def session_command(context: Context, session_id: int, *, as_json: bool) -> int:
 
 
 def _show(record: SessionRecord) -> None:
-    click.echo(sentence(record))
+    say(sentence(record))
     fields = record.as_json()
     details = fields.pop("report_details")
     samples = details.pop("error_samples", [])
     error = fields.pop("error_message")
     for name, value in {**fields, **details}.items():
-        click.echo(f"  {name}: {printable(str('' if value is None else value))}")
+        say(f"  {name}: {printable(str('' if value is None else value))}")
     for sample in samples:
-        click.echo(f"  error: {printable(str(sample))}")
+        say(f"  error: {printable(str(sample))}")
     if error:
-        click.echo("\n".join(map(printable, error.splitlines())))
+        say("\n".join(map(printable, error.splitlines())))
 
 
 def _moment(record: SessionRecord) -> str:

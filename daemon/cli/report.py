@@ -11,6 +11,7 @@ from daemon import log
 from daemon import shop as shops
 from daemon.cli.context import Context, json_option, stoppable
 from daemon.cli.images import Request, import_images
+from daemon.cli.output import say
 from daemon.images import decoder
 from daemon.importer.findings import Findings
 from daemon.importer.selection import Selection
@@ -58,7 +59,7 @@ class _Lines:
 
     def tell(self, item: Item) -> None:
         first, *others = (printable(str(value)) for name, value in item.items() if name != "id")
-        click.echo(" ".join([first, *others]))
+        say(" ".join([first, *others]))
 
     def end(self) -> None:
         pass
@@ -73,11 +74,11 @@ class _Document:
 
     def tell(self, item: Item) -> None:
         text = json.dumps({name: _text(value) for name, value in item.items()}, ensure_ascii=False)
-        click.echo(f"{',' if self._count else self._begin}\n{text}", nl=False)
+        say(f"{',' if self._count else self._begin}\n{text}", ends_line=False)
         self._count += 1
 
     def end(self) -> None:
-        click.echo(f'{"" if self._count else self._begin}\n], "count": {self._count}}}')
+        say(f'{"" if self._count else self._begin}\n], "count": {self._count}}}')
 
 
 def _text(value: object) -> object:
@@ -94,7 +95,7 @@ def report_command(context: Context, kind: str, *, as_json: bool) -> int:
     The lists are whole, and made from what lies in the exchange now; nothing is written.
     """
     settings = context.settings
-    log.configure("error", settings.log.format)  # the list itself is what is asked for
+    log.configure("nothing", settings.log.format)  # the list itself is what is asked for
     with shops.looked_at(settings) as shop, stoppable() as stop:
         printer = _Document(kind) if as_json else _Lines()
         plan = shops.plan(settings, shop.products)

@@ -72,6 +72,8 @@ class SessionRecord:
 #: The fields of a session, in the order in which they are shown.
 FIELDS = tuple(field.name for field in fields(SessionRecord))
 
+_MOST_ROWS = 2**63 - 1  # that SQL can be asked for
+
 _TIMES = ("started_at", "updated_at", "finished_at")
 
 #: Escapes in JSON that PostgreSQL cannot show as text.
@@ -163,7 +165,7 @@ class Sessions:
         condition = self._is_own(connection)
         if status:
             condition &= self.mapped.table.c.status == status.value
-        return self._select(connection, condition, limit)
+        return self._select(connection, condition, min(limit, _MOST_ROWS))
 
     def get(self, connection: Connection, session: int | str) -> SessionRecord | None:
         """Given a session's id, which may be any number or text, return it, None if there is none of ours."""

@@ -5,6 +5,7 @@ import os
 import sqlite3
 import struct
 from contextlib import suppress
+from errno import EACCES
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
@@ -37,8 +38,11 @@ def to_write(file: Path, *, create: bool) -> sqlite3.Connection:
     """Given a file, open it to read and write, and make it if that is asked for. Raises sqlite3.Error.
 
     A new file is one in WAL mode, in which readers and a writer do not wait for each other. One that is
-    there may be a shop's, and keeps its mode.
+    there may be a shop's, and keeps its mode. Raises PermissionError before SQLite is asked, which would leave
+    files beside it that nobody can write to either.
     """
+    if file.exists() and not os.access(file, os.W_OK):
+        raise PermissionError(EACCES, os.strerror(EACCES), str(file))
     connection = _opened(file, "mode=rwc" if create else "mode=rw")
     try:
         connection.execute("PRAGMA foreign_keys=ON")
