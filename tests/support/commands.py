@@ -19,6 +19,9 @@ _PROJECT = Path(__file__).parents[2]
 _WARM_PROCESS = Path(__file__).with_name("warm_process.py")
 _UMASK = 0o022
 _CAPBSET_DROP = 24  # of prctl(2)
+
+#: The capabilities without which root may read and write no more than another user.
+AS_ANY_USER = (1, 2)  # CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH
 _LONG_ENOUGH = 60.0  # seconds
 
 

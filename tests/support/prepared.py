@@ -14,6 +14,8 @@ from sqlalchemy import make_url
 
 _KEPT = 4  # databases; to drop one whose last connection closed just now takes 100 ms
 
+_numbers = itertools.count()
+
 #: Makes the command's tables in the database with this URL.
 MakeTables = Callable[[str], None]
 
@@ -36,7 +38,6 @@ class PreparedDatabase:
     def __init__(self, admin: psycopg.Connection, url: str, make_tables: MakeTables) -> None:
         self._admin = admin
         self._url = make_url(url)
-        self._numbers = itertools.count()
         self._alive: deque[str] = deque()
         how = "STRATEGY file_copy" if admin.info.server_version >= 150000 else ""
         self._original = self._create(how)
@@ -57,7 +58,7 @@ class PreparedDatabase:
             self._drop(name)
 
     def _create(self, how: str) -> str:
-        name = f"onec_images_prepared_{os.getpid()}_{next(self._numbers)}"
+        name = f"onec_images_prepared_{os.getpid()}_{next(_numbers)}"
         self._admin.execute(f"CREATE DATABASE {name} {how}".encode())
         return name
 

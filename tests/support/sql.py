@@ -9,7 +9,8 @@ from sqlalchemy import Connection, NullPool, create_engine, make_url, text
 from support.workshop import wait_until
 
 _WAITING = (
-    "application_name LIKE 'onec-images%' AND wait_event_type = 'Lock' AND datname = current_database()"
+    "SELECT pid FROM pg_stat_activity"
+    " WHERE application_name LIKE 'onec-images%' AND wait_event_type = 'Lock' AND datname = current_database()"
 )
 
 
@@ -86,12 +87,14 @@ def transaction(url: str, *statements: str) -> Iterator[Connection]:
             connected.exec_driver_sql("ROLLBACK")
 
 
-def waiting(url: str) -> list[tuple[Any, ...]]:
-    """Return the server's ends of the daemons that wait for a lock of PostgreSQL."""
-    return execute(url, f"SELECT pid FROM pg_stat_activity WHERE {_WAITING}")  # noqa: S608
+def wait_for_waiting(url: str) -> list[int]:
+    """Wait until daemons wait for a lock of PostgreSQL, and return the server's ends of them."""
+    with connection(url) as connected:
+        wait_until(lambda: connected.scalars(text(_WAITING)).all())
+        return list(connected.scalars(text(_WAITING)))
 
 
 def end_waiting(url: str) -> None:
     """Wait until a daemon waits for a lock of PostgreSQL, and end its connection."""
-    wait_until(lambda: waiting(url))
-    execute(url, f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE {_WAITING}")  # noqa: S608
+    for pid in wait_for_waiting(url):
+        execute(url, "SELECT pg_terminate_backend(:pid, 10000)", pid=pid)

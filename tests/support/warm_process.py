@@ -6,6 +6,7 @@ of its own, with its own arguments, environment, directory and streams. It ends 
     python warm_process.py SOCKET
 """
 
+import atexit
 import contextlib
 import gc
 import importlib
@@ -16,6 +17,7 @@ import runpy
 import select
 import socket
 import sys
+import threading
 import time
 from typing import NoReturn
 
@@ -81,8 +83,24 @@ def become(request: dict[str, object], out: int, err: int) -> NoReturn:
     os.chdir(str(directory))
     os.umask(umask)
     sys.argv = ["onec-images", *arguments]
-    runpy.run_module("daemon", run_name="__main__", alter_sys=True)
-    sys.exit(0)
+    try:
+        runpy.run_module("daemon", run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        if not isinstance(ended.code, int):
+            raise
+        leave(ended.code)
+    leave(0)
+
+
+def leave(status: int) -> NoReturn:
+    """End as Python does, but for the 50 ms that it takes to clear the memory away."""
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread() and not thread.daemon:
+            thread.join()
+    atexit._run_exitfuncs()  # noqa: SLF001 - measuring of coverage is ended by one
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ SQLITE, POSTGRESQL = sqlite.dialect(), postgresql.dialect()  # type: ignore[no-u
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters()),
     lambda children: st.lists(children) | st.dictionaries(st.text(), children),
+    max_leaves=5,
 )
 
 
