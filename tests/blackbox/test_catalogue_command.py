@@ -121,32 +121,32 @@ def test_the_pictures_of_a_product_are_recorded_as_a_whole(workshop: Workshop) -
     assert order_of(workshop, "12") == ["12_b.jpg", "12_a.jpg", "12_c.jpg"]
 
 
-def test_a_product_that_is_named_without_pictures_has_no_order(workshop: Workshop) -> None:
-    workshop.catalogue({"12": ["12_c.jpg", "12_b.jpg"]})
-    loaded(workshop)
-    workshop.catalogue({"12": []})
-    loaded(workshop)
-    workshop.pictures("12_a.jpg", "12_b.jpg", "12_c.jpg")
-    assert order_of(workshop, "12") == ["12_a.jpg", "12_b.jpg", "12_c.jpg"]
+def test_a_product_that_is_named_without_pictures_has_no_order(lite: Workshop) -> None:
+    lite.catalogue({"12": ["12_c.jpg", "12_b.jpg"]})
+    loaded(lite)
+    lite.catalogue({"12": []})
+    loaded(lite)
+    lite.pictures("12_a.jpg", "12_b.jpg", "12_c.jpg")
+    assert order_of(lite, "12") == ["12_a.jpg", "12_b.jpg", "12_c.jpg"]
 
 
 @pytest.mark.parametrize("newest", ["goods.xml", "goods_1.xml", "goods_2.xml"])
-def test_several_files_are_read_oldest_first(workshop: Workshop, newest: str) -> None:
+def test_several_files_are_read_oldest_first(lite: Workshop, newest: str) -> None:
     dates = {"goods.xml": "2025-03-01T10:00:00", "goods_1.xml": "2025-01-01T10:00:00"}
     dates["goods_2.xml"] = "2025-02-01T10:00:00"
     dates[newest] = "2025-12-01T10:00:00"
     for file, date in dates.items():
         is_newest = file == newest
         names = ["12_b.jpg", "12_a.jpg"] if is_newest else ["12_a.jpg", "12_b.jpg"]
-        path = workshop.catalogue(
+        path = lite.catalogue(
             {"12": names}, file=file, date=date, **{"restored" if is_newest else "deleted": ["12"]}
         )
         age = 10**9 if is_newest else 2 * 10**9  # what the file system says does not count
         os.utime(path, (age, age))
-    loaded(workshop)
-    assert active(workshop) == {"12": True}
-    workshop.pictures("12_a.jpg", "12_b.jpg")
-    assert order_of(workshop, "12") == ["12_b.jpg", "12_a.jpg"]
+    loaded(lite)
+    assert active(lite) == {"12": True}
+    lite.pictures("12_a.jpg", "12_b.jpg")
+    assert order_of(lite, "12") == ["12_b.jpg", "12_a.jpg"]
 
 
 def test_files_without_a_date_are_read_in_the_order_of_their_mtimes(lite: Workshop) -> None:
@@ -161,12 +161,12 @@ def test_files_without_a_date_are_read_in_the_order_of_their_mtimes(lite: Worksh
     assert order_of(lite, "12") == ["12_b.jpg", "12_a.jpg"]
 
 
-def test_files_named_on_the_command_line_are_read_instead(workshop: Workshop) -> None:
-    workshop.catalogue({"12": []})
-    given = workshop.place / "given.xml"
+def test_files_named_on_the_command_line_are_read_instead(lite: Workshop) -> None:
+    lite.catalogue({"12": []})
+    given = lite.place / "given.xml"
     given.write_text(catalogue_text({"13": []}))
-    loaded(workshop, str(given))
-    assert active(workshop) == {"13": True}
+    loaded(lite, str(given))
+    assert active(lite) == {"13": True}
 
 
 def test_other_files_are_no_catalogue(lite: Workshop) -> None:

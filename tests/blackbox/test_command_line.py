@@ -61,12 +61,12 @@ def test_a_uuid_is_found_whatever_its_case(workshop: Workshop) -> None:
 
 
 @pytest.mark.parametrize("unknown", ["99", "12#9", "1", "12#", "12%", "..", "нет"])
-def test_an_unknown_id_is_named_and_the_others_are_imported(workshop: Workshop, unknown: str) -> None:
-    filled(workshop)
-    result = workshop.imported("13", unknown)
+def test_an_unknown_id_is_named_and_the_others_are_imported(lite: Workshop, unknown: str) -> None:
+    filled(lite)
+    result = lite.imported("13", unknown)
     assert result.figures["total_products"] == 1
     assert unknown in result.stderr
-    assert with_pictures(workshop) == {"13"}
+    assert with_pictures(lite) == {"13"}
 
 
 @pytest.mark.parametrize("ids", [["99"], ["12#9", "98"], ["14"]])
@@ -99,13 +99,13 @@ def test_a_shard_holds_uuids_of_either_case(workshop: Workshop) -> None:
     assert with_pictures(workshop) == {*ids, "ffx"}
 
 
-def test_a_limit_holds(workshop: Workshop) -> None:
-    filled(workshop)
-    figures = workshop.figures("--limit", "2")
+def test_a_limit_holds(lite: Workshop) -> None:
+    filled(lite)
+    figures = lite.figures("--limit", "2")
     assert figures["total_products"] == figures["processed"] == 2
-    assert len(with_pictures(workshop)) == 2
-    assert workshop.figures("--limit", "1", "13")["total_products"] == 1
-    assert "13" in with_pictures(workshop)
+    assert len(with_pictures(lite)) == 2
+    assert lite.figures("--limit", "1", "13")["total_products"] == 1
+    assert "13" in with_pictures(lite)
 
 
 # the dry run
@@ -273,8 +273,8 @@ def test_one_session_is_shown_in_words_and_as_json(workshop: Workshop) -> None:
     assert re.search(r"copied\D+3\b|\b3\D+copied", told.stdout)
 
 
-def test_a_session_that_there_is_not_is_an_error_in_one_line(workshop: Workshop) -> None:
-    told, printed = workshop.run("session", "7"), workshop.run("session", "7", "--json")
+def test_a_session_that_there_is_not_is_an_error_in_one_line(lite: Workshop) -> None:
+    told, printed = lite.run("session", "7"), lite.run("session", "7", "--json")
     for result in (told, printed):
         assert result.status == 1
         assert "7" in result.stderr
@@ -331,9 +331,9 @@ def test_an_empty_report_is_a_document_as_well(lite: Workshop, kind: str) -> Non
 # statuses
 
 
-def test_done_is_0_in_words_too(workshop: Workshop) -> None:
-    filled(workshop)
-    result = workshop.run("import")
+def test_done_is_0_in_words_too(lite: Workshop) -> None:
+    filled(lite)
+    result = lite.run("import")
     assert result.status == 0
     assert "3" in result.stdout
 
@@ -360,10 +360,10 @@ def test_wrong_usage_is_2(lite: Workshop, arguments: list[str]) -> None:
     assert "Traceback" not in result.stderr
 
 
-def test_files_that_failed_are_3_in_words_too(workshop: Workshop) -> None:
-    filled(workshop)
-    workshop.picture("13_b.jpg", "")
-    result = workshop.run("import")
+def test_files_that_failed_are_3_in_words_too(lite: Workshop) -> None:
+    filled(lite)
+    lite.picture("13_b.jpg", "")
+    result = lite.run("import")
     assert result.status == 3
     assert "13_b.jpg" in result.stderr
 

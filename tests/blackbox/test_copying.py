@@ -105,7 +105,7 @@ def test_other_content_of_the_same_size_with_the_old_mtime_replaces(shop: Worksh
 
 
 @pytest.mark.parametrize("content", ["short", "much longer than the first content was"])
-@pytest.mark.parametrize("mtime_ns", [OLD, OLD - SECOND, OLD + 1])
+@pytest.mark.parametrize("mtime_ns", [OLD, OLD + 1])
 def test_content_of_another_size_replaces(shop: Workshop, content: str, mtime_ns: int) -> None:
     shop.picture("12/12_a.jpg", content, mtime_ns=mtime_ns)
     figures = shop.figures()
@@ -115,7 +115,7 @@ def test_content_of_another_size_replaces(shop: Workshop, content: str, mtime_ns
     }
 
 
-@pytest.mark.parametrize("mtime_ns", [OLD, OLD + 1, OLD + 3600 * SECOND, OLD - 3600 * SECOND])
+@pytest.mark.parametrize("mtime_ns", [OLD, OLD + 1, OLD - 3600 * SECOND])
 def test_equal_content_sent_again_is_compared_once_and_keeps_its_inode(shop: Workshop, mtime_ns: int) -> None:
     inode = shop.stored()[STORED].inode
     send_again(shop.root / "12/12_a.jpg", "the first content", mtime_ns)
@@ -127,7 +127,7 @@ def test_equal_content_sent_again_is_compared_once_and_keeps_its_inode(shop: Wor
     assert shop.stored()[STORED].mtime_ns == mtime_ns
 
 
-@pytest.mark.parametrize("mtime_ns", [OLD, OLD + SECOND, OLD - SECOND])
+@pytest.mark.parametrize("mtime_ns", [OLD, OLD - SECOND])
 def test_changed_content_sent_again_replaces_whatever_its_mtime(shop: Workshop, mtime_ns: int) -> None:
     send_again(shop.root / "12/12_a.jpg", "the other content", mtime_ns)
     later(shop.media / STORED, shop.root / "12/12_a.jpg")
@@ -238,18 +238,18 @@ def test_no_temporaries_are_left(lite: Workshop, durable: bool) -> None:
     assert set(os.listdir(lite.media / "products/12")) == {"12_a.jpg", "12_b.jpg"}
 
 
-def test_a_symlinked_directory_of_the_media_is_not_followed(workshop: Workshop) -> None:
-    workshop.products("12", "13")
-    workshop.pictures("12_a.jpg", "13_a.jpg")
-    outside = workshop.place / "outside"
+def test_a_symlinked_directory_of_the_media_is_not_followed(lite: Workshop) -> None:
+    lite.products("12", "13")
+    lite.pictures("12_a.jpg", "13_a.jpg")
+    outside = lite.place / "outside"
     outside.mkdir()
-    (workshop.media / "products").mkdir(parents=True)
-    (workshop.media / "products" / "12").symlink_to(outside)
-    figures = workshop.figures(status=3)
+    (lite.media / "products").mkdir(parents=True)
+    (lite.media / "products" / "12").symlink_to(outside)
+    figures = lite.figures(status=3)
     assert (figures["errors"], figures["copied"]) == (1, 1)
     assert list(outside.iterdir()) == []
-    assert workshop.named("12") == []
-    assert workshop.named("13") == paths("13", "13_a.jpg")
+    assert lite.named("12") == []
+    assert lite.named("13") == paths("13", "13_a.jpg")
 
 
 def test_a_symlink_in_the_place_of_a_copy_is_not_written_through(lite: Workshop) -> None:
@@ -323,13 +323,13 @@ def test_a_picture_that_does_not_stop_changing_is_an_error_until_it_does(lite: W
     assert lite.named("12") == paths("12", "12_a.jpg")
 
 
-def test_the_prefix_is_a_part_of_every_path(workshop: Workshop) -> None:
-    workshop.configure("media", prefix="catalog/products")
-    workshop.products("12")
-    workshop.pictures("12_a.jpg")
-    workshop.imported()
-    assert set(workshop.contents()) == {"catalog/products/12/12_a.jpg"}
-    assert workshop.named("12") == ["catalog/products/12/12_a.jpg"]
+def test_the_prefix_is_a_part_of_every_path(lite: Workshop) -> None:
+    lite.configure("media", prefix="catalog/products")
+    lite.products("12")
+    lite.pictures("12_a.jpg")
+    lite.imported()
+    assert set(lite.contents()) == {"catalog/products/12/12_a.jpg"}
+    assert lite.named("12") == ["catalog/products/12/12_a.jpg"]
 
 
 def test_many_workers_and_one_bring_over_the_same(lite: Workshop) -> None:

@@ -22,48 +22,48 @@ def test_a_picture_in_the_image_root_and_one_in_its_shard_are_found(workshop: Wo
     }
 
 
-def test_a_name_may_be_the_key_alone(workshop: Workshop) -> None:
-    workshop.products(LOWER, "12")
-    workshop.pictures(f"82/{LOWER}.jpg", "12.png")
-    workshop.imported()
-    assert workshop.named(LOWER) == paths(LOWER, f"{LOWER}.jpg")
-    assert workshop.named("12") == paths("12", "12.png")
+def test_a_name_may_be_the_key_alone(lite: Workshop) -> None:
+    lite.products(LOWER, "12")
+    lite.pictures(f"82/{LOWER}.jpg", "12.png")
+    lite.imported()
+    assert lite.named(LOWER) == paths(LOWER, f"{LOWER}.jpg")
+    assert lite.named("12") == paths("12", "12.png")
 
 
-def test_the_real_form_of_a_name_is_found(workshop: Workshop) -> None:
-    workshop.products(LOWER)
-    workshop.pictures(f"82/{LOWER}_{OTHER}.jpg")
-    workshop.imported()
-    assert workshop.named(LOWER) == [f"products/82/{LOWER}_{OTHER}.jpg"]
+def test_the_real_form_of_a_name_is_found(lite: Workshop) -> None:
+    lite.products(LOWER)
+    lite.pictures(f"82/{LOWER}_{OTHER}.jpg")
+    lite.imported()
+    assert lite.named(LOWER) == [f"products/82/{LOWER}_{OTHER}.jpg"]
 
 
-def test_any_directory_of_two_characters_may_hold_a_picture(workshop: Workshop) -> None:
-    workshop.products(LOWER, "12")
-    workshop.pictures(f"zz/{LOWER}_a.jpg", "Ко/12_a.jpg")
-    workshop.imported()
-    assert workshop.named(LOWER) == paths(LOWER, f"{LOWER}_a.jpg")
-    assert workshop.named("12") == paths("12", "12_a.jpg")
-    assert set(workshop.contents()) == {f"products/82/{LOWER}_a.jpg", "products/12/12_a.jpg"}
+def test_any_directory_of_two_characters_may_hold_a_picture(lite: Workshop) -> None:
+    lite.products(LOWER, "12")
+    lite.pictures(f"zz/{LOWER}_a.jpg", "Ко/12_a.jpg")
+    lite.imported()
+    assert lite.named(LOWER) == paths(LOWER, f"{LOWER}_a.jpg")
+    assert lite.named("12") == paths("12", "12_a.jpg")
+    assert set(lite.contents()) == {f"products/82/{LOWER}_a.jpg", "products/12/12_a.jpg"}
 
 
-def test_other_directories_are_no_part_of_an_image_root(workshop: Workshop) -> None:
-    workshop.products("12")
-    workshop.pictures("1/12_a.jpg", "123/12_b.jpg", "12/12/12_c.jpg", "other/12_d.jpg")
-    figures = workshop.figures()
+def test_other_directories_are_no_part_of_an_image_root(lite: Workshop) -> None:
+    lite.products("12")
+    lite.pictures("1/12_a.jpg", "123/12_b.jpg", "12/12/12_c.jpg", "other/12_d.jpg")
+    figures = lite.figures()
     assert (figures["copied"], figures["unmatched"], figures["errors"]) == (0, 0, 0)
-    assert workshop.contents() == {}
+    assert lite.contents() == {}
 
 
-def test_pictures_of_several_roots_come_together(workshop: Workshop) -> None:
-    workshop.configure("exchange", image_roots=["goods/import_files", "import_files"])
-    workshop.products("12")
-    workshop.pictures("12/12_b.jpg")
-    second = workshop.exchange / "import_files"
+def test_pictures_of_several_roots_come_together(lite: Workshop) -> None:
+    lite.configure("exchange", image_roots=["goods/import_files", "import_files"])
+    lite.products("12")
+    lite.pictures("12/12_b.jpg")
+    second = lite.exchange / "import_files"
     (second / "12").mkdir(parents=True)
     (second / "12" / "12_a.jpg").write_bytes(b"in a shard of the second")
     (second / "12_c.jpg").write_bytes(b"in the second itself")
-    workshop.imported()
-    assert workshop.named("12") == paths("12", "12_a.jpg", "12_b.jpg", "12_c.jpg")
+    lite.imported()
+    assert lite.named("12") == paths("12", "12_a.jpg", "12_b.jpg", "12_c.jpg")
 
 
 def test_an_image_root_may_be_an_absolute_path(lite: Workshop) -> None:
@@ -233,9 +233,9 @@ def test_products_that_are_not_active_get_nothing(workshop: Workshop) -> None:
     assert set(workshop.contents()) == {"products/13/13_a.jpg"}
 
 
-def test_names_that_programs_use_on_the_way_are_ignored_silently(workshop: Workshop) -> None:
-    workshop.products("12")
-    workshop.pictures(
+def test_names_that_programs_use_on_the_way_are_ignored_silently(lite: Workshop) -> None:
+    lite.products("12")
+    lite.pictures(
         *(
             ".12_a.jpg.Xy12",
             ".12_a.jpg",
@@ -255,12 +255,12 @@ def test_names_that_programs_use_on_the_way_are_ignored_silently(workshop: Works
         ),
         *("12_a.txt", "12_a", "12_a.gif", "12_a.jpg.bak", "12/12_a.webp", "12_jpg", "12_a.jpg.TMP"),
     )
-    figures = workshop.figures()
+    figures = lite.figures()
     counted = ("copied", "errors", "unmatched", "skipped_files", "missing")
     assert [figures[name] for name in counted] == [0, 0, 0, 0, 0]
     assert figures["error_samples"] == []
-    assert workshop.contents() == {}
-    assert workshop.named("12") == []
+    assert lite.contents() == {}
+    assert lite.named("12") == []
 
 
 def test_patterns_to_ignore_take_names_of_files(lite: Workshop) -> None:
@@ -282,11 +282,11 @@ def test_extensions_are_those_configured_in_any_case(lite: Workshop) -> None:
     assert lite.named("12") == paths("12", "12_a.jpg", "12_b.JPEG", "12_c.Png", "12_d.gif", "12_e.WEBP")
 
 
-def test_pictures_of_no_product_are_counted_once_and_not_copied(workshop: Workshop) -> None:
-    workshop.products("12")
-    workshop.pictures("99_a.jpg", "99/99_a.jpg", "zz/99_a.jpg", "99/99_b.jpg", "12_a.jpg")
-    assert workshop.figures()["unmatched"] == 2
-    assert set(workshop.contents()) == {"products/12/12_a.jpg"}
+def test_pictures_of_no_product_are_counted_once_and_not_copied(lite: Workshop) -> None:
+    lite.products("12")
+    lite.pictures("99_a.jpg", "99/99_a.jpg", "zz/99_a.jpg", "99/99_b.jpg", "12_a.jpg")
+    assert lite.figures()["unmatched"] == 2
+    assert set(lite.contents()) == {"products/12/12_a.jpg"}
 
 
 def test_a_symlinked_directory_of_the_exchange_is_not_followed(lite: Workshop) -> None:
@@ -308,10 +308,10 @@ def test_names_with_spaces_and_signs_are_taken_as_they_are(workshop: Workshop) -
     assert workshop.named("12") == paths("12", *sorted(names, key=str.encode))
 
 
-def test_the_key_is_looked_for_in_the_stem_not_in_the_extension(workshop: Workshop) -> None:
-    workshop.products("12", "12.5", "12_a")
-    workshop.pictures("12.5_b.jpg", "12.5.jpg", "12.6.jpg", "12_a.b.jpg")
-    figures = workshop.figures()
-    assert workshop.named("12.5") == paths("12.5", "12.5.jpg", "12.5_b.jpg")
-    assert workshop.named("12") == paths("12", "12_a.b.jpg")
+def test_the_key_is_looked_for_in_the_stem_not_in_the_extension(lite: Workshop) -> None:
+    lite.products("12", "12.5", "12_a")
+    lite.pictures("12.5_b.jpg", "12.5.jpg", "12.6.jpg", "12_a.b.jpg")
+    figures = lite.figures()
+    assert lite.named("12.5") == paths("12.5", "12.5.jpg", "12.5_b.jpg")
+    assert lite.named("12") == paths("12", "12_a.b.jpg")
     assert figures["unmatched"] == 1

@@ -47,16 +47,16 @@ def refuse(workshop: Workshop, name: str, *arguments: str, without: Sequence[int
     return reason
 
 
-def test_an_empty_file_is_refused(workshop: Workshop) -> None:
-    workshop.picture("12/12_a.jpg", "")
-    assert "empty" in refuse(workshop, "12_a.jpg")
+def test_an_empty_file_is_refused(lite: Workshop) -> None:
+    lite.picture("12/12_a.jpg", "")
+    assert "empty" in refuse(lite, "12_a.jpg")
 
 
-def test_a_symlink_is_refused_even_to_a_picture(workshop: Workshop) -> None:
-    outside = workshop.place / "outside.jpg"
+def test_a_symlink_is_refused_even_to_a_picture(lite: Workshop) -> None:
+    outside = lite.place / "outside.jpg"
     outside.write_text("not for everyone")
-    (workshop.root / "12_a.jpg").symlink_to(outside)
-    refuse(workshop, "12_a.jpg")
+    (lite.root / "12_a.jpg").symlink_to(outside)
+    refuse(lite, "12_a.jpg")
 
 
 def test_a_dangling_symlink_is_refused(lite: Workshop) -> None:
@@ -64,9 +64,9 @@ def test_a_dangling_symlink_is_refused(lite: Workshop) -> None:
     refuse(lite, "12_a.jpg")
 
 
-def test_a_fifo_is_refused_and_not_waited_for(workshop: Workshop) -> None:
-    os.mkfifo(workshop.root / "12_a.jpg")
-    refuse(workshop, "12_a.jpg")
+def test_a_fifo_is_refused_and_not_waited_for(lite: Workshop) -> None:
+    os.mkfifo(lite.root / "12_a.jpg")
+    refuse(lite, "12_a.jpg")
 
 
 def test_a_socket_is_refused(lite: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,12 +162,12 @@ def test_a_refused_picture_of_products_that_share_it_is_one_error(workshop: Work
     assert workshop.figures(status=3)["errors"] == 1
 
 
-def test_a_refused_main_picture_gives_way_to_the_next(workshop: Workshop) -> None:
-    workshop.products("12")
-    workshop.picture("12_a.jpg", "")
-    workshop.pictures("12_b.jpg", "12_c.jpg")
-    workshop.imported(status=3)
-    assert workshop.named("12") == paths("12", "12_b.jpg", "12_c.jpg")
+def test_a_refused_main_picture_gives_way_to_the_next(lite: Workshop) -> None:
+    lite.products("12")
+    lite.picture("12_a.jpg", "")
+    lite.pictures("12_b.jpg", "12_c.jpg")
+    lite.imported(status=3)
+    assert lite.named("12") == paths("12", "12_b.jpg", "12_c.jpg")
 
 
 def test_at_most_twenty_errors_are_shown_and_all_are_counted(workshop: Workshop) -> None:

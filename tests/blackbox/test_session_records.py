@@ -188,11 +188,11 @@ def test_no_exchange_directory_fails_as_well(lite: Workshop) -> None:
     assert str(lite.place / "nowhere") in result.json["error_message"]
 
 
-def test_one_root_missing_beside_another_is_a_warning(workshop: Workshop) -> None:
-    workshop.configure("exchange", image_roots=["goods/import_files", "other/root"])
-    workshop.products("12")
-    workshop.pictures("12_a.jpg")
-    result = workshop.imported()
+def test_one_root_missing_beside_another_is_a_warning(lite: Workshop) -> None:
+    lite.configure("exchange", image_roots=["goods/import_files", "other/root"])
+    lite.products("12")
+    lite.pictures("12_a.jpg")
+    result = lite.imported()
     assert result.json["status"] == "completed"
     assert result.figures["copied"] == 1
     assert "other/root" in result.stderr

@@ -343,7 +343,7 @@ def test_a_file_that_may_not_be_written_is_told_in_one_line(file: Path) -> None:
     file.parent.chmod(0o555)
     with (
         rights.as_owner(),
-        pytest.raises(DatabaseUnavailableError, match="readonly database"),
+        pytest.raises(DatabaseUnavailableError, match=r"readonly database|Permission denied"),
         Database(f"sqlite:///{file}") as database,
         database.writing() as connection,
     ):

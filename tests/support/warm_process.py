@@ -43,7 +43,8 @@ def main(address: str) -> None:
 
 def preload() -> None:
     """Import every module of the package, and what its commands import later."""
-    importlib.import_module("psycopg")
+    for later in ("psycopg", "tomlkit"):
+        importlib.import_module(later)
     package = importlib.import_module("daemon")
     for module in pkgutil.walk_packages(package.__path__, "daemon."):
         if not module.name.endswith("__main__"):
