@@ -60,9 +60,12 @@ def handle(connection: socket.socket) -> NoReturn:
         connection.close()
         become(json.loads(request), *descriptors)
     connection.sendall(b"%d\n" % command)
-    _, status = os.waitpid(command, 0)
-    with contextlib.suppress(BrokenPipeError):
-        connection.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
+    ended = os.waitid(os.P_PID, command, os.WEXITED | os.WNOWAIT)
+    assert ended is not None
+    status = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+    with contextlib.suppress(ConnectionError):
+        connection.sendall(b"%d\n" % status)
+        connection.recv(1)  # until the other end is closed, the process id belongs to nobody else
     os._exit(0)
 
 
