@@ -12,9 +12,9 @@ from daemon.doctor import schema
 from daemon.doctor.configuration import correcting, initializing, is_within
 from daemon.doctor.directories import SEE_KERNEL, is_missing, may, obstacle, quoted, taking_over, user
 from daemon.doctor.finding import Finding, Problem, error, guarded, ok, warning
-from daemon.doctor.mounts import Mount, mount_of
 from daemon.errors import OnecImagesError
 from daemon.exchange import kind_of
+from daemon.mounts import Mount, mount_of
 
 _FILE = "database file"
 _DIRECT = "name PostgreSQL itself in [database] url, not the pooler: the port is 5432 as a rule"

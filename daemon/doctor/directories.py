@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.doctor.finding import Problem
-from daemon.doctor.mounts import mount_of
 from daemon.exchange import kind_of
+from daemon.mounts import mount_of
 
 _MODES = {"r": os.R_OK, "w": os.W_OK, "x": os.X_OK}
 _SHARD_LENGTH = 2  # characters

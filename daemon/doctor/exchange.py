@@ -20,8 +20,8 @@ from daemon.doctor.directories import (
     user,
 )
 from daemon.doctor.finding import Finding, Problem, error, guarded, ok, warning
-from daemon.doctor.mounts import Mount, mount_of
 from daemon.importer import goods
+from daemon.mounts import Mount, mount_of
 
 _ALL_RIGHTS = "rwx"
 _TO_READ = "rx"

@@ -19,7 +19,7 @@ from daemon.doctor.directories import (
     user,
 )
 from daemon.doctor.finding import Finding, Problem, error, guarded, ok, warning
-from daemon.doctor.mounts import Mount, mount_of
+from daemon.mounts import Mount, mount_of
 
 _ALL_RIGHTS = "rwx"
 

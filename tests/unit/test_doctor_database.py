@@ -10,7 +10,7 @@ from daemon import shop
 from daemon.config import Settings
 from daemon.doctor import database
 from daemon.doctor.finding import Finding, State
-from daemon.doctor.mounts import Mount
+from daemon.mounts import Mount
 
 FILE = Path("/etc/onec-images/config.toml")
 

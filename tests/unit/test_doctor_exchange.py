@@ -8,7 +8,7 @@ import pytest
 from daemon.config import Settings
 from daemon.doctor import exchange
 from daemon.doctor.finding import Finding, State
-from daemon.doctor.mounts import Mount
+from daemon.mounts import Mount
 
 
 class Place:

@@ -7,7 +7,7 @@ import pytest
 from daemon.config import Settings
 from daemon.doctor import media
 from daemon.doctor.finding import Finding, State
-from daemon.doctor.mounts import Mount
+from daemon.mounts import Mount
 
 
 def findings(place: Path, subject: str = "", **keys: object) -> list[Finding]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.doctor.mounts import Mount, mount_of, mount_with
+from daemon.mounts import Mount, is_network, mount_of, mount_with
 
 _TABLE = """\
 27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
@@ -56,3 +56,8 @@ def test_others_may_change_what_lies_on_a_network(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs", "zfs", "tmpfs", "overlay", "fuseblk"])
 def test_a_disk_is_no_network(kind: str) -> None:
     assert not Mount("/srv", kind).is_network
+
+
+def test_what_is_not_there_yet_lies_where_its_parent_does(tmp_path: Path) -> None:
+    assert not is_network(tmp_path / "not" / "yet")
+    assert not is_network(Path("relative"))

@@ -47,6 +47,17 @@ def mount_of(directory: Path) -> Mount | None:
     return mount_with(number[1], table.splitlines())
 
 
+def is_network(directory: Path) -> bool:
+    """Given a directory that may not be there yet, return whether others may change it unseen."""
+    while not directory.is_dir() and directory != directory.parent:
+        directory = directory.parent
+    try:
+        mount = mount_of(directory)
+    except OSError:
+        return False
+    return mount is not None and mount.is_network
+
+
 def mount_with(number: str, table: Iterable[str]) -> Mount | None:
     """Given the number of a mount and the lines of a mountinfo file, return it, None if it is not among them."""
     for line in table:
