@@ -8,6 +8,7 @@ from zlib import crc32
 
 _UUID = re.compile("-".join(f"[0-9a-fA-F]{{{digits}}}" for digits in (8, 4, 4, 4, 12)))
 _UUID_LENGTH = 36
+_SHARD_LENGTH = 2  # characters
 
 #: The shard of a key of one character.
 SHARD_OF_SHORT_KEYS = "00"
@@ -48,6 +49,11 @@ def shard_of(key: str) -> str:
     return key[:2] if len(key) > 1 else SHARD_OF_SHORT_KEYS
 
 
+def is_shard(name: str) -> bool:
+    """Given the name of a directory in an image root, return whether pictures are looked for in it."""
+    return len(name) == _SHARD_LENGTH and name[0] != "."
+
+
 def section_of(text: str) -> str:
     """Given a canonical key or the stem of a file name, return the section of the import it belongs to.
 
@@ -79,6 +85,26 @@ def owner(stem: str, keys: Container[str], most_underscores: int) -> str | None:
         if candidate in keys:
             return candidate
     return None
+
+
+def candidates(stem: str) -> list[str]:
+    """Given the stem of a file name, return the canonical keys that it could belong to, the longest first."""
+    parts = stem.split("_")
+    return [canonical("_".join(parts[:length])) for length in range(len(parts), 0, -1)]
+
+
+def hint_of(stem: str) -> str:
+    """Given the stem of a picture, return what is enough to find its product: a UUID it begins with, else all of it."""
+    first = stem.partition("_")[0]
+    return first.lower() if is_uuid(first) else stem
+
+
+def group_of(hint: str) -> str:
+    """Given a hint, return what the pictures of one product have in common as far as names can tell.
+
+    It is the UUID, or the part before the last ``_``, which 1C puts before the name of the picture.
+    """
+    return hint if is_uuid(hint) else hint.rpartition("_")[0] or hint
 
 
 def file_name(path: str) -> str:

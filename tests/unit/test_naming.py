@@ -8,9 +8,13 @@ from hypothesis import strategies as st
 
 from daemon.naming import (
     PictureNames,
+    candidates,
     canonical,
     canonical_id,
     file_name,
+    group_of,
+    hint_of,
+    is_shard,
     is_text,
     is_uuid,
     key_of,
@@ -188,6 +192,16 @@ def test_the_shard_is_the_first_two_characters_of_the_key(onec_id: str, shard: s
     assert shard_of(key_of(onec_id) or "") == shard
 
 
+@pytest.mark.parametrize("name", ["00", "aB", "Ко", "--", "7 ", "\udcff\udcfe"])
+def test_pictures_are_looked_for_in_directories_of_two_characters(name: str) -> None:
+    assert is_shard(name)
+
+
+@pytest.mark.parametrize("name", ["", "a", "abc", "К", ".a", ".."])
+def test_pictures_are_not_looked_for_in_other_directories_nor_in_hidden_ones(name: str) -> None:
+    assert not is_shard(name)
+
+
 @given(
     st.data(),
     uuids | any_text | st.builds("{}_{}".format, uuids, any_text),
@@ -312,3 +326,35 @@ def test_any_text_can_be_shown(text: str) -> None:
     assert shown.isprintable()
     assert is_text(shown)
     assert shown == text or not text.isprintable()
+
+
+# Hints
+
+
+def test_of_a_picture_that_begins_with_a_uuid_that_is_enough_to_find_its_product() -> None:
+    assert hint_of(f"{UUID.upper()}_{PICTURE}") == UUID
+    assert hint_of(UUID) == UUID
+
+
+def test_of_any_other_picture_the_whole_stem_is_needed() -> None:
+    assert hint_of("12_3_a") == "12_3_a"
+
+
+def test_pictures_of_one_product_are_one_group_as_far_as_names_can_tell() -> None:
+    assert group_of(hint_of("Код_1_a")) == group_of(hint_of("Код_1_b")) == "Код_1"
+    assert group_of(hint_of("12")) == "12"
+    assert group_of(hint_of("_a")) == "_a"
+    assert group_of(hint_of(f"{UUID}_a")) == group_of(hint_of(f"{UUID.upper()}_b")) == UUID
+
+
+def test_the_candidates_of_a_stem_are_its_beginnings_the_longest_first() -> None:
+    assert candidates("12_3_a") == ["12_3_a", "12_3", "12"]
+    assert candidates(UUID.upper()) == [UUID]
+
+
+@given(st.lists(uuids | st.sampled_from(["1", "12", "a"]), min_size=1, max_size=4).map("_".join), st.data())
+def test_a_hint_leads_to_whatever_owns_the_picture(stem: str, data: st.DataObject) -> None:
+    keys = data.draw(st.lists(st.sampled_from(candidates(stem))))
+    if found := owned(stem, *keys):
+        hint = hint_of(stem)
+        assert found.startswith(hint) if is_uuid(hint) else found in candidates(hint)
