@@ -38,6 +38,10 @@ class DatabaseUnavailableError(OnecImagesError):
     """The database cannot be reached, or was lost on the way."""
 
 
+class RowsHeldError(DatabaseUnavailableError):
+    """Other transactions stand in the way of a statement: locks not given in time, a deadlock, a conflict."""
+
+
 class RefusedValueError(OnecImagesError):
     """The database does not take a value: a check or a trigger of the shop, or text that it cannot hold."""
 
@@ -52,6 +56,10 @@ class RootsMissingError(ImportFailedError):
 
 class MediaError(ImportFailedError):
     """The media directory cannot take files: full, read-only, broken or not ours to write."""
+
+
+class UnknownProductsError(ImportFailedError):
+    """None of the products asked for exists, or none of them is active."""
 
 
 class TimeLimitError(ImportFailedError):

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,11 +63,11 @@ Trouble = Callable[[str, str], None]
 class Exchange:
     """The image roots of one exchange directory, opened for one import."""
 
-    def __init__(self, directory: Path, image_roots: Sequence[str]) -> None:
+    def __init__(self, directory: Path, image_roots: Sequence[str], *, may_be_empty: bool = False) -> None:
         """Given the exchange directory and its image roots (relative, or absolute), open them.
 
         Afterwards ``missing`` names the roots that could not be opened, with the reason. Raises
-        RootsMissingError if that is all of them.
+        RootsMissingError if that is all of them, unless that ``may_be_empty``.
         """
         self._directory = directory
         self._names = tuple(image_roots)
@@ -77,7 +77,7 @@ class Exchange:
         self._stack = ExitStack()
         for number, name in enumerate(image_roots):
             self._open_root(number, name)
-        if not self._roots:
+        if not self._roots and not may_be_empty:
             raise RootsMissingError(self._nothing_there())
 
     def _open_root(self, number: int, name: str) -> None:
@@ -100,17 +100,20 @@ class Exchange:
     ) -> None:
         self._stack.close()
 
-    def listing(self, trouble: Trouble) -> Iterator[tuple[int, list[str]]]:
+    def listing(
+        self, trouble: Trouble, directories: Collection[str] | None = None
+    ) -> Iterator[tuple[int, list[str]]]:
         """Yield the number of a place and some of the names in it, each directory being listed once.
 
-        Names starting with a dot are left out. A directory that cannot be listed is told to ``trouble``,
-        and the others go on.
+        Of each image root all directories are listed, or those given. Names starting with a dot are left out.
+        A directory that cannot be listed is told to ``trouble``, and the others go on.
         """
         for root in self._roots:
             shards: list[str] = []
-            yield from self._names_in(Place(root, ""), shards, trouble)
-            for shard in sorted(shards):
-                yield from self._names_in(Place(root, shard), None, trouble)
+            if directories is None:
+                yield from self._names_in(Place(root, ""), shards, trouble)
+            for shard in sorted(shards if directories is None else directories):
+                yield from self._names_in(Place(root, shard), shards if not shard else None, trouble)
 
     def _names_in(
         self, place: Place, shards: list[str] | None, trouble: Trouble
@@ -137,6 +140,10 @@ class Exchange:
         except OSError as error:
             trouble(self.path(number), f"cannot be listed: {error.strerror}")
         yield number, names
+
+    def place(self, number: int) -> Place:
+        """Given the number of a place, return it."""
+        return self._places[number]
 
     def directory(self, place: int) -> int:
         """Given the number of a place, return its descriptor. Raises OSError."""

@@ -26,6 +26,7 @@ class Result(Enum):
     REPLACED = auto()  #: another content was stored under its name
     SKIPPED = auto()  #: the stored copy is current
     GONE = auto()  #: the source has vanished
+    LEFT = auto()  #: it may still be growing, and is left to a later import
     ERROR = auto()  #: it could not be brought over
 
 
@@ -37,6 +38,7 @@ class Outcome:
     reason: str = ""
     bytes_copied: int = 0
     compared: bool = False
+    rest: float = 0.0  #: seconds until a picture that was left may be brought
 
 
 GONE = Outcome(Result.GONE)
@@ -64,6 +66,15 @@ def is_current(source: os.stat_result, stored: os.stat_result | None) -> bool:
         and source.st_mtime_ns == stored.st_mtime_ns
         and source.st_ctime_ns <= stored.st_ctime_ns
     )
+
+
+def remaining_rest(source: os.stat_result, settle: float) -> float:
+    """Given the status of a source and how long it rests when it is whole, return how much of that is left, in seconds.
+
+    A time of change in the future says nothing: the clock was set back.
+    """
+    age = time.time() - source.st_ctime
+    return settle - age if stat.S_ISREG(source.st_mode) and 0 <= age < settle else 0.0
 
 
 def refusal(source: os.stat_result, max_file_size: int) -> str | None:

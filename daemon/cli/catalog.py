@@ -9,9 +9,10 @@ from daemon.cli.context import Context, json_option, stoppable
 from daemon.cli.outcome import tell
 from daemon.cli.progress import progress_bar
 from daemon.db.sessions import ImportType, Trigger
-from daemon.errors import OnecImagesError, SchemaError
+from daemon.errors import OnecImagesError
 from daemon.importer import goods
-from daemon.importer.session import Session
+from daemon.importer.host import Host
+from daemon.importer.session import Occasion, Session
 
 
 @click.command("catalog")
@@ -28,10 +29,7 @@ def catalog_command(context: Context, files: tuple[Path, ...], *, as_json: bool)
     )
     error: OnecImagesError | None = None
     with shops.at_work(settings) as shop, stoppable() as stop, progress_bar("Loading") as watch:
-        if shop.catalogue is None:
-            raise SchemaError(
-                "the database forbids the table onec_images_catalogue: grant CREATE, or do without"
-            )
+        catalogue = shop.needed_catalogue()
         session = Session(
             shop.database,
             shop.sessions,
@@ -40,8 +38,9 @@ def catalog_command(context: Context, files: tuple[Path, ...], *, as_json: bool)
             watch=watch,
         )
         try:
-            with session.running(ImportType.CATALOG, Trigger.MANUAL):
-                goods.CatalogueLoader(shop.database, shop.catalogue, session, stop).load(found)
+            with session.running(Occasion(ImportType.CATALOG, Trigger.MANUAL)):
+                host = Host(should_stop=stop)
+                goods.CatalogueLoader(shop.database, catalogue, session, host).load(found)
         except OnecImagesError as failure:
             error = failure
     return tell(session, error, as_json=as_json)

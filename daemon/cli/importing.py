@@ -8,17 +8,19 @@ import click
 
 from daemon import shop as shops
 from daemon.cli.context import Context, json_option, stoppable
-from daemon.cli.images import Request, import_images
 from daemon.cli.outcome import tell
 from daemon.cli.output import say
 from daemon.cli.progress import progress_bar
 from daemon.config import Settings
+from daemon.db.sessions import ImportType, Trigger
 from daemon.errors import OnecImagesError
 from daemon.images import decoder
 from daemon.importer.findings import Findings
+from daemon.importer.host import Host
 from daemon.importer.rows import Change
 from daemon.importer.selection import Selection
-from daemon.importer.session import Session
+from daemon.importer.session import Occasion, Session
+from daemon.imports import Request, import_images
 from daemon.naming import printable
 from daemon.shop import Shop
 
@@ -83,10 +85,11 @@ def import_command(  # noqa: PLR0913  one argument per option
             else None
         )
         request = Request(
+            Occasion(ImportType.IMAGES, Trigger.MANUAL),
             Selection.of(onec_ids, _separated(shards), limit),
             replace(plan, terms=terms, validate=validate, from_media=from_media),
             findings,
-            stop,
+            Host(should_stop=stop),
         )
         sessions = None if dry_run else shop.sessions
         session = Session(

@@ -4,7 +4,7 @@ import click
 
 from daemon import shop as shops
 from daemon.cli.context import Context, json_option
-from daemon.cli.outcome import sentence
+from daemon.cli.outcome import line, sentence
 from daemon.cli.output import print_json, say
 from daemon.db.sessions import SessionRecord, Status
 from daemon.errors import OnecImagesError
@@ -36,23 +36,23 @@ def sessions_command(context: Context, limit: int, status: str | None, *, as_jso
         print_json({"sessions": [record.as_json() for record in records]})
         return 0
     for record in records:
-        say(f"{_moment(record)}  {sentence(record)}")
+        say(line(record))
     if not records:
         say("There are no sessions yet; `onec-images import` makes the first one")
     return 0
 
 
 @click.command("session")
-@click.argument("session_id", metavar="ID", type=int)
+@click.argument("session_id", metavar="ID")
 @json_option
 @click.pass_obj
-def session_command(context: Context, session_id: int, *, as_json: bool) -> int:
+def session_command(context: Context, session_id: str, *, as_json: bool) -> int:
     """Show one session."""
     with shops.looked_at(context.settings) as shop, shop.database.reading() as connection:
         record = shop.sessions.get(connection, session_id)
     if record is None:
         raise OnecImagesError(
-            f"there is no session {session_id}; `onec-images sessions` lists those there are"
+            f"there is no session {printable(session_id)}; `onec-images sessions` lists those there are"
         )
     if as_json:
         print_json(record.as_json())
@@ -73,7 +73,3 @@ def _show(record: SessionRecord) -> None:
         say(f"  error: {printable(str(sample))}")
     if error:
         say("\n".join(map(printable, error.splitlines())))
-
-
-def _moment(record: SessionRecord) -> str:
-    return f"{record.started_at:%Y-%m-%d %H:%M:%S}" if record.started_at else " " * 19

@@ -10,12 +10,14 @@ import click
 from daemon import log
 from daemon import shop as shops
 from daemon.cli.context import Context, json_option, stoppable
-from daemon.cli.images import Request, import_images
 from daemon.cli.output import say
+from daemon.db.sessions import ImportType, Trigger
 from daemon.images import decoder
 from daemon.importer.findings import Findings
+from daemon.importer.host import Host
 from daemon.importer.selection import Selection
-from daemon.importer.session import Session
+from daemon.importer.session import Occasion, Session
+from daemon.imports import Request, import_images
 from daemon.naming import printable
 
 Item = dict[str, Any]
@@ -101,7 +103,13 @@ def report_command(context: Context, kind: str, *, as_json: bool) -> int:
         plan = shops.plan(settings, shop.products)
         validate = decoder(settings.exchange.extensions) if settings.import_.validate_images else None
         plan = replace(plan, terms=replace(plan.terms, dry_run=True), validate=validate)
-        request = Request(Selection(), plan, Reported(kind, printer.tell), stop)
+        request = Request(
+            Occasion(ImportType.IMAGES, Trigger.MANUAL),
+            Selection(),
+            plan,
+            Reported(kind, printer.tell),
+            Host(should_stop=stop),
+        )
         import_images(settings, shop, Session(shop.database, None, shop.sessions.daemon), request)
         printer.end()
     return 0

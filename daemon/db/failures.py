@@ -11,6 +11,7 @@ from daemon.errors import (
     DatabaseUnavailableError,
     OnecImagesError,
     RefusedValueError,
+    RowsHeldError,
     SchemaError,
 )
 
@@ -18,6 +19,8 @@ _FORBIDDEN = "42501"
 _READ_ONLY = "25006"  # a server that has become a standby, for one
 #: No such schema, table or column, or no unique constraint where one is needed.
 _OTHER_SCHEMA = frozenset({"3F000", "42P01", "42703", "42P10"})
+#: A conflict of transactions, a deadlock, a lock not given in time, a statement that took too long.
+_HELD = frozenset({"40001", "40P01", "55P03", "57014"})
 
 #: Classes of states: bad data, a broken constraint, a view's check, what a trigger raises.
 _VALUES = frozenset({"22", "23", "44", "P0"})
@@ -50,7 +53,8 @@ def told(error: DBAPIError, name: str, grantee: Callable[[], str]) -> OnecImages
     if _is_of_values(error):
         return RefusedValueError(reason_of(error))
     if _is_passing(error):
-        return DatabaseUnavailableError(f"{name}: {reason_of(error)}")
+        kind = RowsHeldError if _state_of(error) in _HELD else DatabaseUnavailableError
+        return kind(f"{name}: {reason_of(error)}")
     return None
 
 

@@ -1,5 +1,6 @@
 """What a database allows the daemon and how well it serves it, and the SQL that would mend what is amiss."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ _LEADS = text(
     " WHERE i.relname = :index AND a.attname = :column"
 )
 
+_WITH_PORT = re.compile(r"([^:]+):\d*")  # an address of IPv6 has more than one colon
+
 _EXPLAIN = {"sqlite": "EXPLAIN QUERY PLAN ", "postgresql": "EXPLAIN (FORMAT JSON) "}
 
 
@@ -56,6 +59,20 @@ def file_of(url: str) -> Path | None:
     """Given a database URL, return the SQLite file, None on PostgreSQL. Nothing is opened."""
     parsed = make_url(url)
     return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
+
+
+def hosts_of(url: str) -> tuple[str, ...]:
+    """Given a database URL, return the hosts that are reached by the network: none for a file or a socket."""
+    parsed = make_url(url)
+    query = parsed.normalized_query
+    named = query.get("hostaddr") or [parsed.host or "", *query.get("host", ())]
+    hosts = [_without_port(host) for several in named for host in several.split(",")]
+    return tuple(dict.fromkeys(host for host in hosts if host and not host.startswith(("/", "@"))))
+
+
+def _without_port(host: str) -> str:
+    found = _WITH_PORT.fullmatch(host)
+    return found[1] if found else host
 
 
 @contextmanager

@@ -217,15 +217,16 @@ def _serves(found: TypeEngine[Any], kind: _Kind, database: Database) -> bool:
 
 def _key(found: ReflectedColumn) -> Column[Any]:
     """Return the column of the row's id, which makes its values itself where the database does not."""
-    name, kind = found["name"], found["type"]
+    name, declared = found["name"], found["type"]
+    # on SQLite a UUID is text, whatever it is declared as
+    kind = declared if isinstance(declared, Integer | Uuid | String) else String()
     if found.get("default"):
         return Column(name, kind, FetchedValue(), key="id", primary_key=True)
     if isinstance(kind, Integer):
         return Column(name, kind, key="id", primary_key=True)
     if isinstance(kind, Uuid):
         return Column(name, kind, key="id", primary_key=True, default=uuid.uuid4)
-    text = kind if isinstance(kind, String) else String()  # SQLite alone, where a UUID is text
-    return Column(name, text, key="id", primary_key=True, default=lambda: fresh_text(text))
+    return Column(name, kind, key="id", primary_key=True, default=lambda: fresh_text(kind))
 
 
 def _type(field: str, column: ReflectedColumn, database: Database) -> TypeEngine[Any]:

@@ -1,18 +1,29 @@
-"""The products table: read as a stream, written under row locks. Core rows only, no objects per row."""
+"""The products table: read page by page, written under row locks. Core rows only, no objects per row."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, false, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    false,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from daemon.batches import batched
 from daemon.composition import Images
 from daemon.db.mapping import Mapped
 from daemon.naming import is_text, is_uuid
 
-_BATCH = 10_000  # rows fetched at once from a stream
+_BATCH = 10_000  # rows of a page, or fetched at once from a stream
 _IDS = 1_000  # ids in one statement, well below what either database allows
 _KEYS = 50  # keys in one statement; each needs up to six conditions
 
@@ -38,9 +49,18 @@ class Products:
         #: How many characters a product image may have, None for any number.
         self.path_length: int | None = getattr(self._columns.main_image.type, "length", None)
 
-    def every(self, connection: Connection) -> Iterator[list[Listed]]:
-        """Yield all products, active or not, in lists, in no particular order."""
-        yield from self._stream(connection, true())
+    def page(self, connection: Connection, last: Any = None) -> list[Listed]:  # noqa: ANN401  as ids are
+        """Given the id of the last product of the page before, return those that follow by their ids, active or not.
+
+        None stands for the beginning; an empty page is the end. What is inserted behind the last id is missed.
+        """
+        c = self._columns
+        follows = c.id.is_not(None) if last is None else c.id > last
+        return _listed(connection.execute(self._list(follows).order_by(c.id).limit(_BATCH)))
+
+    def with_keys(self, connection: Connection, keys: Iterable[str]) -> Iterator[list[Listed]]:
+        """Given canonical keys, yield the products that have them. A UUID is looked for in lower and in upper case."""
+        yield from self._begun_with(connection, keys, "#")
 
     def around(self, connection: Connection, keys: Iterable[str]) -> Iterator[list[Listed]]:
         """Given canonical keys, yield the products that have them, and those that could claim their pictures.
@@ -48,17 +68,21 @@ class Products:
         A rival's key begins with one of these keys and ``_``: its pictures look like theirs. A UUID is
         looked for in lower and in upper case.
         """
+        yield from self._begun_with(connection, keys, "#_")
+
+    def _begun_with(self, connection: Connection, keys: Iterable[str], marks: str) -> Iterator[list[Listed]]:
+        """Yield the products whose onec_id is one of some keys, or begins with one and a mark, each once."""
         seen: set[Any] = set()  # a rival of one key may have another one
         for some in batched(filter(is_text, keys), _KEYS):
-            conditions = [self._is_around(key, connection) for key in some]
+            conditions = [self._begins_with(key, marks, connection) for key in some]
             for products in self._stream(connection, or_(false(), *conditions)):
                 yield [product for product in products if product[0] not in seen]
                 seen.update(id_ for id_, _, _ in products)
 
-    def _is_around(self, key: str, connection: Connection) -> ColumnElement[bool]:
+    def _begins_with(self, key: str, marks: str, connection: Connection) -> ColumnElement[bool]:
         spellings = {key, key.upper()} if is_uuid(key) else {key}
         onec_id = self._columns.onec_id
-        prefixes = [spelling + mark for spelling in spellings for mark in "#_"]
+        prefixes = [spelling + mark for spelling in spellings for mark in marks]
         if connection.dialect.name == "sqlite":  # its LIKE knows no case and uses no index
             starts = [and_(onec_id >= p, onec_id < p[:-1] + chr(ord(p[-1]) + 1)) for p in prefixes]
         else:
@@ -66,12 +90,13 @@ class Products:
         return or_(onec_id.in_(spellings), *starts)
 
     def _stream(self, connection: Connection, condition: ColumnElement[bool]) -> Iterator[list[Listed]]:
-        c = self._columns
-        active = c.is_active if "is_active" in c else true()
-        query = select(c.id, c.onec_id, active).where(condition)
-        with connection.execute(query, execution_options={"yield_per": _BATCH}) as result:
+        with connection.execute(self._list(condition), execution_options={"yield_per": _BATCH}) as result:
             for partition in result.partitions():
-                yield [(id_, _text(onec_id), bool(is_active)) for id_, onec_id, is_active in partition]
+                yield _listed(partition)
+
+    def _list(self, condition: ColumnElement[bool]) -> Select[Any]:
+        c = self._columns
+        return select(c.id, c.onec_id, c.is_active if "is_active" in c else true()).where(condition)
 
     def read(self, connection: Connection, ids: Sequence[Any]) -> dict[Any, ProductRow]:
         """Given ids, return the rows that exist, without locking them."""
@@ -115,6 +140,10 @@ class Products:
         if "updated_at" in c:
             changed["updated_at"] = datetime.now(UTC)
         connection.execute(update(self._table).where(c.id == bindparam("row")).values(changed), values)
+
+
+def _listed(rows: Iterable[Sequence[Any]]) -> list[Listed]:
+    return [(id_, _text(onec_id), bool(is_active)) for id_, onec_id, is_active in rows]
 
 
 def _text(value: object) -> str | None:

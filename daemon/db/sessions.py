@@ -1,13 +1,27 @@
 """The sessions table: one row for each import. Rows that are not the daemon's own are never touched."""
 
-from collections.abc import Iterator, Mapping
+import re
+import uuid
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Integer, Text, case, cast, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Integer,
+    Text,
+    Uuid,
+    case,
+    cast,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DataError, IntegrityError
 
@@ -16,6 +30,7 @@ from daemon.db.mapping import Mapped
 from daemon.db.neutral import neutral_values
 from daemon.db.types import as_time
 from daemon.errors import SchemaError
+from daemon.naming import is_text
 
 
 class Status(StrEnum):
@@ -73,8 +88,14 @@ class SessionRecord:
 FIELDS = tuple(field.name for field in fields(SessionRecord))
 
 _MOST_ROWS = 2**63 - 1  # that SQL can be asked for
+_NUMBER = re.compile("-?[0-9]{1,19}")  # that an id may be
 
 _TIMES = ("started_at", "updated_at", "finished_at")
+
+_TEXTS = ("import_type", "status", "task_id", "trigger", "error_message")
+
+#: The times that Python knows are between these; PostgreSQL knows others, infinite ones among them.
+_EARLIEST, _LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 
 #: Escapes in JSON that PostgreSQL cannot show as text.
 _NO_CHARACTER = r"\\u(0000|[dD][89a-fA-F])"
@@ -82,12 +103,17 @@ _NO_CHARACTER = r"\\u(0000|[dD][89a-fA-F])"
 #: What may change after a session has begun.
 _CHANGING = ("status", "updated_at", "finished_at", "report_details", "error_message")
 
+#: What is written of a session whose row somebody else has made.
+_TAKEN = tuple(field for field in FIELDS if field not in {"id", "task_id"})
 
-def begun(import_type: ImportType, trigger: Trigger, details: Mapping[str, Any]) -> SessionRecord:
-    """Given what starts, why, and its first figures, return a session that has no row yet."""
+
+def begun(
+    import_type: ImportType, trigger: Trigger, details: Mapping[str, Any], task_id: str | None = None
+) -> SessionRecord:
+    """Given what starts, why, its first figures and maybe whose task it is, return a session that has no row yet."""
     now = datetime.now(UTC)
     return SessionRecord(
-        None, import_type.value, Status.STARTED.value, None, trigger.value, now, now, None, details, ""
+        None, import_type.value, Status.STARTED.value, task_id, trigger.value, now, now, None, details, ""
     )
 
 
@@ -139,20 +165,59 @@ class Sessions:
         with self._refusals():
             connection.execute(unended.values(values))
 
-    def close_interrupted(self, connection: Connection) -> int:
+    def with_task(self, connection: Connection, task_id: str) -> SessionRecord | None:
+        """Given the id of a task, return its row, whoever made it: the newest of several, None if there is none."""
+        c = self.mapped.table.c
+        known = c.task_id if "task_id" in c else self._detail(connection, "task_id")
+        found = self._select(connection, known == _fitting(task_id, known), 1)
+        return found[0] if found else None
+
+    def take_over(self, connection: Connection, record: SessionRecord) -> SessionRecord | None:
+        """Given a session of ours and in it the id of a row, make the row that session's, and return it as written.
+
+        What else the row's details say stays there, and, while it is ours and under way, when it was started. A
+        completed row stays as it is and is returned so; None is returned if the row is gone. Raises SchemaError
+        where the table does not take it.
+        """
+        c = self.mapped.table.c
+        found = self._select(connection, c.id == record.id, lock=True)
+        if not found or found[0].status == Status.COMPLETED:
+            return found[0] if found else None
+        taken = self._merged(record, found[0])
+        with self._refusals():
+            connection.execute(
+                self.mapped.table.update().where(c.id == record.id).values(self._values(taken, _TAKEN))
+            )
+        return taken
+
+    def _merged(self, record: SessionRecord, row: SessionRecord) -> SessionRecord:
+        goes_on = row.status in _UNFINISHED and row.report_details.get("daemon") == self.daemon
+        kept = {name: value for name, value in row.report_details.items() if name != "completed_at"}
+        return replace(
+            record,
+            task_id=row.task_id,
+            started_at=(goes_on and row.started_at) or record.started_at,
+            report_details={**kept, **record.report_details},
+        )
+
+    def close_interrupted(self, connection: Connection, under_way: Collection[Any] = ()) -> int:
         """End our own sessions that a process left unfinished when it died, and return how many there were.
 
-        Only whoever holds the lock may call this: any unfinished session is then a dead one.
+        Only whoever holds the lock may call this: any unfinished session is then a dead one, but for those whose
+        ids are given, which are under way or will go on.
         """
-        left = self._select(
-            connection, self.mapped.table.c.status.in_(_UNFINISHED) & self._is_own(connection)
-        )
+        c = self.mapped.table.c
+        unfinished = c.status.in_(_UNFINISHED) & self._is_own(connection)
+        left = [record for record in self._select(connection, unfinished) if record.id not in under_way]
         for record in left:
             self.save(connection, ended(record, Status.FAILED, record.report_details, "interrupted"))
         return len(left)
 
     def prune(self, connection: Connection, keep: timedelta) -> int:
-        """Given how long ended sessions are kept, remove our own older ones, and return how many there were."""
+        """Given how long ended sessions are kept, remove our own older ones, and return how many there were.
+
+        One that is under way is never among them, however long ago it began.
+        """
         c = self.mapped.table.c
         began = c.started_at if "started_at" in c else self._detail(connection, "started_at")
         earliest = datetime.now(UTC) - keep
@@ -169,19 +234,46 @@ class Sessions:
 
     def get(self, connection: Connection, session: int | str) -> SessionRecord | None:
         """Given a session's id, which may be any number or text, return it, None if there is none of ours."""
-        has_id = cast(self.mapped.table.c.id, Text) == str(session)
-        found = self._select(connection, has_id & self._is_own(connection))
+        has_id = self._has_id(str(session))
+        found = [] if has_id is None else self._select(connection, has_id & self._is_own(connection))
         return found[0] if found else None
 
+    def _has_id(self, text: str) -> ColumnElement[bool] | None:
+        """Return the condition of the row that has an id, None where the id does not fit the column's type."""
+        column = self.mapped.table.c.id
+        if isinstance(column.type, Integer):
+            fits = _NUMBER.fullmatch(text) and abs(int(text)) <= _MOST_ROWS
+            return column == literal(int(text), BigInteger()) if fits else None
+        as_uuid = _as_uuid(text)
+        if isinstance(column.type, Uuid):
+            return None if as_uuid is None else column == as_uuid
+        spellings = [text, *([str(as_uuid), as_uuid.hex] if as_uuid else [])]
+        return column.in_(spellings) if is_text(text) else None
+
     def _select(
-        self, connection: Connection, condition: ColumnElement[bool], limit: int | None = None
+        self,
+        connection: Connection,
+        condition: ColumnElement[bool],
+        limit: int | None = None,
+        *,
+        lock: bool = False,
     ) -> list[SessionRecord]:
         c = self.mapped.table.c
-        mapped = [c[field].label(field) for field in FIELDS if field in c]
-        # ids that are no numbers do not tell which is newer
-        order = [c.started_at.desc()] if "started_at" in c and not isinstance(c.id.type, Integer) else []
+        mapped = [self._read(connection, field).label(field) for field in FIELDS if field in c]
+        # ids that are no numbers do not tell which is newer; what has not started yet is
+        by_time = "started_at" in c and not isinstance(c.id.type, Integer)
+        order = [c.started_at.desc().nulls_first()] if by_time else []
         query = select(*mapped).where(condition).order_by(*order, c.id.desc()).limit(limit)
+        if lock:
+            query = query.with_for_update(key_share=True)
         return [_record(dict(row)) for row in connection.execute(query).mappings()]
+
+    def _read(self, connection: Connection, field: str) -> ColumnElement[Any]:
+        """Return a field's column, NULL for a time that Python does not know."""
+        column = self.mapped.table.c[field]
+        if field not in _TIMES or connection.dialect.name == "sqlite":
+            return column
+        return case((column.between(_EARLIEST, _LATEST), column))
 
     def _is_own(self, connection: Connection) -> ColumnElement[bool]:
         return self._detail(connection, "daemon") == self.daemon
@@ -212,7 +304,7 @@ class Sessions:
     def _values(self, record: SessionRecord, changed: tuple[str, ...]) -> dict[str, Any]:
         """Return what the row stores; fields that have no column of their own go into the details."""
         columns = self.mapped.table.c
-        kept = {field: _plain(getattr(record, field)) for field in FIELDS if field not in columns}
+        kept = {field: _storable(_plain(getattr(record, field))) for field in FIELDS if field not in columns}
         details = {**record.report_details, **kept}
         values = {
             field: _fitting(getattr(record, field), columns[field]) for field in changed if field in columns
@@ -223,18 +315,35 @@ class Sessions:
 def _record(row: dict[str, Any]) -> SessionRecord:
     details = row["report_details"] if isinstance(row["report_details"], dict) else {}
     values: dict[str, Any] = {field: row.get(field, details.get(field)) for field in FIELDS}
-    values |= {field: as_time(values[field]) for field in _TIMES}
-    return SessionRecord(
-        **values | {"report_details": details, "error_message": values["error_message"] or ""}
-    )
+    texts = {field: _text(values[field]) for field in _TEXTS}
+    times = {field: as_time(values[field]) for field in _TIMES}
+    told = {"report_details": details, "error_message": texts["error_message"] or ""}
+    return SessionRecord(**values | texts | times | told)
 
 
-def _fitting(value: Any, column: Column[Any]) -> Any:  # noqa: ANN401  any value of a field
+def _as_uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+def _text(value: Any) -> str | None:  # noqa: ANN401  SQLite and JSON may hold anything
+    return value if value is None or isinstance(value, str) else str(value)
+
+
+def _fitting(value: Any, column: ColumnElement[Any]) -> Any:  # noqa: ANN401  any value of a field
     """Return a value as a column takes it: a long error loses its end, and what is no character is escaped."""
     if not isinstance(value, str):
         return value
-    text = value.replace("\0", "\\0").encode(errors="backslashreplace").decode()
-    return text[: getattr(column.type, "length", None)]
+    return _storable(value)[: getattr(column.type, "length", None)]
+
+
+def _storable(value: Any) -> Any:  # noqa: ANN401  any value of a field
+    """Return a value with what is no character escaped."""
+    if not isinstance(value, str):
+        return value
+    return value.replace("\0", "\\0").encode(errors="backslashreplace").decode()
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  any value of a field

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
-_BUSY_TIMEOUT = 120  # seconds that SQLite waits for another writer
+PATIENCE = 120.0  # seconds that SQLite waits for another writer
 
 _ATTEMPTS = 5  # to open a file for reading while others begin or end their work on it
 
@@ -34,8 +34,10 @@ State = tuple[int, int, int] | None
 _decoded = partial(str, encoding="utf-8", errors="surrogateescape")
 
 
-def to_write(file: Path, *, create: bool) -> sqlite3.Connection:
+def to_write(file: Path, *, create: bool, patience: float = PATIENCE) -> sqlite3.Connection:
     """Given a file, open it to read and write, and make it if that is asked for. Raises sqlite3.Error.
+
+    Another writer is waited for so many seconds, whenever there is one.
 
     A new file is one in WAL mode, in which readers and a writer do not wait for each other. One that is
     there may be a shop's, and keeps its mode. Raises PermissionError before SQLite is asked, which would leave
@@ -43,10 +45,10 @@ def to_write(file: Path, *, create: bool) -> sqlite3.Connection:
     """
     if file.exists() and not os.access(file, os.W_OK):
         raise PermissionError(EACCES, os.strerror(EACCES), str(file))
-    connection = _opened(file, "mode=rwc" if create else "mode=rw")
+    connection = _opened(file, "mode=rwc" if create else "mode=rw", patience)
     try:
         connection.execute("PRAGMA foreign_keys=ON")
-        is_new = connection.execute("PRAGMA page_count").fetchone() == (0,)
+        is_new = create and connection.execute("PRAGMA page_count").fetchone() == (0,)
         mode = connection.execute(f"PRAGMA journal_mode{'=WAL' if is_new else ''}").fetchone()
         if mode == ("wal",):  # safe there against all but the loss of the last commits
             connection.execute("PRAGMA synchronous=NORMAL")
@@ -119,11 +121,11 @@ class Reader:
         return self._seen != self._states()
 
 
-def _opened(file: Path, parameters: str) -> sqlite3.Connection:
+def _opened(file: Path, parameters: str, patience: float = PATIENCE) -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"file:{quote(os.fsencode(file))}?{parameters}",
         uri=True,
-        timeout=_BUSY_TIMEOUT,
+        timeout=patience,
         isolation_level=None,  # sqlite3 emits no BEGIN of its own
     )
     connection.text_factory = _decoded

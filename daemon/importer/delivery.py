@@ -11,7 +11,7 @@ from daemon.exchange import Exchange, Source
 from daemon.importer.survey import Found
 from daemon.media import Media, Target, fatal_errors
 from daemon.naming import is_text, shard_of
-from daemon.storing import CURRENT, GONE, Outcome, Refused, Result, is_current, refusal
+from daemon.storing import CURRENT, GONE, Outcome, Refused, Result, is_current, refusal, remaining_rest
 
 _PENDING_PER_WORKER = 4  # tasks; more would only hide how long a chunk takes
 
@@ -51,8 +51,8 @@ class Delivery:
 
     @property
     def in_exchange(self) -> set[str]:
-        """The names that the exchange has, refused ones too."""
-        return self.delivered | self._names_with(Result.ERROR)
+        """The names that the exchange has, those refused or left for later too."""
+        return self.delivered | self._names_with(Result.ERROR, Result.LEFT)
 
     @property
     def has_copied(self) -> bool:
@@ -77,6 +77,7 @@ class Terms:
     max_file_size: int  #: bytes
     checksum: bool = False  #: compare the contents of everything
     dry_run: bool = False
+    settle: float = 0.0  #: seconds that a new picture must have rested
 
 
 class Brings(Protocol):
@@ -181,6 +182,8 @@ class Courier:
         """Return the outcome where there is nothing to do, else what is to be brought where."""
         if source is None or status is None:
             return GONE
+        if rest := remaining_rest(status, self._terms.settle):
+            return Outcome(Result.LEFT, rest=rest)
         if reason := refusal(status, self._terms.max_file_size):
             raise Refused(reason)
         with _media_errors():

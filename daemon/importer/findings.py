@@ -17,6 +17,9 @@ class Findings:
     def unmatched(self, path: str) -> None:
         """Given the path of a picture, note that it belongs to no active product."""
 
+    def left(self, path: str, rest: float) -> None:
+        """Given the path of a picture that may still be growing, and for how many seconds, note that it was left."""
+
     def change(self, change: Change) -> None:
         """Given a change of a row, note that it would have been made."""
 

@@ -17,6 +17,7 @@ from daemon.db.engine import Database
 from daemon.directories import Directories
 from daemon.errors import CatalogueError, ImportFailedError, StoppedError
 from daemon.exchange import kind_of
+from daemon.importer.host import Host
 from daemon.importer.session import Session
 
 _BATCH = 1_000  # products in one short transaction
@@ -79,13 +80,18 @@ class CatalogueLoader:
         database: Database,
         catalogue: Catalogue,
         session: Session,
-        should_stop: Callable[[], bool] = lambda: False,
+        host: Host | None = None,
+        named: Callable[[Sequence[CatalogueProduct]], None] = lambda _products: None,
     ) -> None:
-        """Given the database, the catalogue in it, the session that records the work, and when to stop."""
+        """Given the database, the catalogue in it, the session that records the work, the host of the work.
+
+        ``named`` is told the products whose pictures have been recorded.
+        """
         self._database = database
         self._catalogue = catalogue
         self._session = session
-        self._should_stop = should_stop
+        self._host = host or Host()
+        self._named = named
 
     def load(self, files: Sequence[GoodsFile]) -> None:
         """Given catalogue files, load them, the oldest first.
@@ -116,10 +122,11 @@ class CatalogueLoader:
         return not reason
 
     def _record(self, products: Sequence[CatalogueProduct]) -> None:
-        if self._should_stop():
+        self._host.attend()
+        if self._host.should_stop():
             raise StoppedError("The load was stopped; the products read so far are kept")
-        with self._database.writing() as connection:
-            refused = self._catalogue.record(connection, products)
+        refused = self._host.patiently(partial(self._recorded, products))
+        self._named(products)
         for product in refused:
             self._session.warn(
                 "product_refused", f"The id {product.onec_id} is too long", onec_id=product.onec_id
@@ -129,3 +136,7 @@ class CatalogueLoader:
         figures.processed += len(products)
         figures.skipped_products += len(refused)
         self._session.progress()
+
+    def _recorded(self, products: Sequence[CatalogueProduct]) -> Sequence[CatalogueProduct]:
+        with self._database.writing() as connection:
+            return self._catalogue.record(connection, products)

@@ -2,9 +2,10 @@
 
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,18 @@ from daemon.batches import batched
 from daemon.composition import Rules
 from daemon.db.catalogues import Catalogue
 from daemon.db.engine import Database
-from daemon.db.products import ProductRow, Products
+from daemon.db.products import Listed, ProductRow, Products
 from daemon.errors import ImportFailedError, StoppedError, TimeLimitError
 from daemon.exchange import Exchange
 from daemon.importer.delivery import Courier, Delivery, Terms
 from daemon.importer.findings import Findings
+from daemon.importer.host import Host
 from daemon.importer.rows import Change, Rows
 from daemon.importer.session import Session
 from daemon.importer.stock import Stock
 from daemon.importer.survey import Found, Product, Section, Survey
 from daemon.media import Media
-from daemon.storing import Preview, Store, Validate
+from daemon.storing import Preview, Result, Store, Validate
 
 _CHUNK_SECONDS = 1.0  # of copying, after which a chunk is committed however few products it has
 _MOST_HELD = 50_000  # changes kept for a second try; a table locked as a whole must not fill the memory
@@ -45,6 +47,9 @@ class Plan:
     time_limit: float  #: seconds
     validate: Validate | None = None
     from_media: bool = False
+    directories: frozenset[str] | None = None  #: of the image roots, where pictures are looked for; None: all
+    waits_for_roots: bool = False  #: image roots that are not there are nothing to speak of
+    sweeps: bool = True  #: what importers that died left in the media is removed first, which lists all of it
 
 
 class Importer:
@@ -60,9 +65,9 @@ class Importer:
         *,
         catalogue: Catalogue | None,
         findings: Findings | None = None,
-        should_stop: Callable[[], bool] = lambda: False,
+        host: Host | None = None,
     ) -> None:
-        """Given the plan, both ends, the session that records it, and who else wants to know what is found."""
+        """Given the plan, both ends, the session that records it, who wants to know what is found, and the host."""
         self._plan = plan
         self._media = media
         self._database = database
@@ -72,16 +77,36 @@ class Importer:
         self._figures = session.figures
         self._known = catalogue
         self._findings = findings or Findings()
-        self._should_stop = should_stop
+        self._host = host or Host()
         self._deadline = time.monotonic() + plan.time_limit
         self._held: list[Change] = []
 
     def take_products(self, survey: Survey, keys: frozenset[str]) -> None:
-        """Given a survey and the keys it is about (none: all), list the products. Raises DatabaseUnavailableError."""
+        """Given a survey and the keys it is about (none: all), list the products.
+
+        Raises DatabaseUnavailableError and StoppedError.
+        """
+        pages = self._host.patiently(partial(self._around, keys)) if keys else self._pages()
+        for products in pages:
+            survey.add_products(products, self._findings.without_key)
+
+    def _around(self, keys: frozenset[str]) -> list[list[Listed]]:
         with self._database.reading() as connection:
-            listed = self._products.around(connection, keys) if keys else self._products.every(connection)
-            for products in listed:
-                survey.add_products(products, self._findings.without_key)
+            return list(self._products.around(connection, keys))
+
+    def _pages(self) -> Iterator[list[Listed]]:
+        """Yield all products, each page in a transaction of its own: what must not wait is done in between."""
+        last = None
+        while page := self._host.patiently(partial(self._page, last)):
+            yield page
+            last, _, _ = page[-1]
+            self._attend()
+            if self._host.should_stop():
+                raise StoppedError("The import was stopped before it began")
+
+    def _page(self, last: Any) -> list[Listed]:  # noqa: ANN401  an id
+        with self._database.reading() as connection:
+            return self._products.page(connection, last)
 
     def run(self, survey: Survey) -> None:
         """Given a survey that has its products, import them.
@@ -91,9 +116,7 @@ class Importer:
         self._figures.total_products = survey.total
         if not survey.total:
             self._session.warn("no_products", "There is no active product to import pictures for")
-        with Exchange(self._plan.exchange, self._plan.image_roots) as exchange:
-            for root, reason in exchange.missing.items():
-                self._session.warn("root_missing", f"Image root {root} is left out: {reason}", path=root)
+        with self._exchange() as exchange:
             self._prepare()
             self._list(exchange, survey)
             self._skip(survey.keyless)
@@ -105,18 +128,28 @@ class Importer:
                     self._import_section(section, exchange, courier)
         self._retry_held()
 
+    def _exchange(self) -> Exchange:
+        plan = self._plan
+        exchange = Exchange(plan.exchange, plan.image_roots, may_be_empty=plan.waits_for_roots)
+        for root, reason in exchange.missing.items() if not plan.waits_for_roots else ():
+            message = f"Image root {root} is left out: {reason}"
+            self._session.warn("root_missing", message, path=root, reason=reason)
+        return exchange
+
     def _prepare(self) -> None:
         if not self._plan.terms.dry_run:
             self._media.prepare()
-            self._media.sweep()
+            if self._plan.sweeps:
+                self._media.sweep()
 
     def _store(self) -> Store | Preview:
         size, validate = self._plan.terms.max_file_size, self._plan.validate
         return Preview(size, validate) if self._plan.terms.dry_run else Store(self._media, size, validate)
 
     def _list(self, exchange: Exchange, survey: Survey) -> None:
-        for place, names in exchange.listing(self._fail):
+        for place, names in exchange.listing(self._fail, self._plan.directories):
             survey.add_pictures(place, names)
+            self._attend()
             self._check_time()
             self._session.beat()
         if self._plan.from_media:
@@ -129,15 +162,21 @@ class Importer:
 
     def _import_section(self, section: Section, exchange: Exchange, courier: Courier) -> None:
         self._count_unmatched(section.unmatched, exchange)
+        self._attend()
         if not section.products:
             return
-        rows = self._rows.read(section.products)
+        rows = self._host.patiently(partial(self._rows.read, section.products))
         catalogue = self._catalogue(section)
         stock = Stock(section, self._media, catalogue, self._plan.rules, self._figures)
         for chunk in self._chunks(section, courier):
             self._import_chunk(chunk, rows, stock, courier)
             exchange.trim()
             self._media.trim()
+            self._attend()
+
+    def _attend(self) -> None:
+        """Let the host do what must not wait; the time that it takes is not the import's."""
+        self._deadline += self._host.attend()
 
     def _count_unmatched(self, unmatched: Found, exchange: Exchange) -> None:
         for name, places in unmatched.items():
@@ -150,8 +189,11 @@ class Importer:
         if not self._known:
             return {}
         known_as = {name for product in section.products for name in product.known_as}
+        return self._host.patiently(partial(self._pictures_of, self._known, known_as))
+
+    def _pictures_of(self, catalogue: Catalogue, known_as: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
         with self._database.reading() as connection:
-            return self._known.pictures_of(connection, known_as)
+            return catalogue.pictures_of(connection, known_as)
 
     def _chunks(self, section: Section, courier: Courier) -> Iterator[list[Delivered]]:
         """Yield chunks whose pictures are being delivered; what is complete is yielded before a stop is raised."""
@@ -167,10 +209,13 @@ class Importer:
                 key = product.key
                 delivery = courier.deliver(key, section.pictures.get(key, {}))
             chunk.append((product, delivery))
-            if len(chunk) >= self._plan.chunk_size or time.monotonic() - began >= _CHUNK_SECONDS:
+            if len(chunk) >= self._plan.chunk_size or self._is_long(began):
                 yield chunk
                 chunk, began = [], time.monotonic()
         yield chunk
+
+    def _is_long(self, began: float) -> bool:
+        return time.monotonic() - began >= _CHUNK_SECONDS or self._host.is_waiting()
 
     def _check_room(self) -> None:
         if not self._plan.terms.dry_run:
@@ -181,7 +226,7 @@ class Importer:
             raise interruption
 
     def _interruption(self) -> ImportFailedError | None:
-        if self._should_stop():
+        if self._host.should_stop():
             return StoppedError("The import was stopped; what it had brought over is kept")
         if time.monotonic() > self._deadline:
             return TimeLimitError(
@@ -209,7 +254,7 @@ class Importer:
 
     def _tally(self, chunk: list[Delivered]) -> None:
         """Count the files of a chunk, once however many products share them."""
-        for _, delivery in chunk:
+        for product, delivery in chunk:
             if delivery.is_counted:
                 continue
             delivery.is_counted = True
@@ -217,7 +262,11 @@ class Importer:
             for outcome, path in delivery.outcomes.values():
                 self._figures.add(outcome)
                 if outcome.reason:
-                    self._fail(path, outcome.reason)
+                    self._fail(path, outcome.reason, onec_id=product.onec_id)
+                elif outcome.result is Result.LEFT:
+                    self._findings.left(path, outcome.rest)
+            if delivery.has_copied:
+                self._session.changed()
 
     def _change(
         self, product: Product, delivery: Delivery, row: ProductRow | None, stock: Stock
@@ -227,7 +276,7 @@ class Importer:
             self._figures.skipped_products += 1  # deleted since it was listed
             return None
         if row.images is None:
-            self._fail(product.onec_id, "has a row whose images are not a path and a list")
+            self._fail_row(product.onec_id, "has a row whose images are not a path and a list")
             return None
         if stock.is_settled(product, row.images, delivery):
             return None
@@ -248,20 +297,20 @@ class Importer:
                     self._findings.change(change)
             return
         self._media.sync()
-        held = self._written(changes)
+        held = [change for change in self._written(changes) if not self._host.keeps(change.product.onec_id)]
         room = _MOST_HELD - len(self._held)
         self._held += held[:room]
         self._give_up(held[room:])
 
     def _written(self, changes: Sequence[Change]) -> Sequence[Change]:
         """Write changes, and return those whose rows others hold."""
-        written = self._rows.write(changes)
+        written = self._host.patiently(partial(self._rows.write, changes))
+        if written.products:
+            self._session.changed()
         for product in written.products:
-            self._session.debug(
-                "product_changed", f"Product {product.onec_id} changed", onec_id=product.onec_id
-            )
+            self._session.product_changed(product.onec_id)
         for change, reason in written.refused:
-            self._fail(change.product.onec_id, f"has a row that cannot be written: {reason}")
+            self._fail_row(change.product.onec_id, f"has a row that cannot be written: {reason}")
         return written.held
 
     def _retry_held(self) -> None:
@@ -271,11 +320,15 @@ class Importer:
 
     def _give_up(self, changes: Sequence[Change]) -> None:
         for change in changes:
-            self._fail(change.product.onec_id, "has a row that another transaction holds")
+            self._fail_row(change.product.onec_id, "has a row that another transaction holds")
 
-    def _fail(self, path: str, reason: str) -> None:
-        self._session.file_failed(path, reason)
+    def _fail(self, path: str, reason: str, **fields: str) -> None:
+        self._session.file_failed(path, reason, **fields)
         self._findings.failed(path, reason)
+
+    def _fail_row(self, onec_id: str, reason: str) -> None:
+        self._session.row_failed(onec_id, reason)
+        self._findings.failed(onec_id, reason)
 
 
 def _is_regular(exchange: Exchange, place: int, name: str) -> bool:

@@ -1,5 +1,6 @@
 """Writing pictures on the products' rows: composed, and composed again from the row as it is under its lock."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,8 +8,11 @@ from typing import Any
 from daemon.composition import Images, Pictures, Rules, compose
 from daemon.db.engine import Database
 from daemon.db.products import ProductRow, Products
-from daemon.errors import RefusedValueError
+from daemon.errors import RefusedValueError, RowsHeldError
 from daemon.importer.survey import Product
+
+_PATIENCE = 3.0  # seconds that rows of a chunk wait for what others hold; a stop has to come within ten
+_PATIENCE_FOR_ONE = 0.5  # seconds, when it is known that others hold something
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +77,37 @@ class Rows:
 
         Each row is locked and read again first, so that what the shop wrote meanwhile is not lost. A row
         that another transaction holds is not waited for; one that is gone or belongs to another product by
-        now is left alone. Where the database refuses one, the others are written without it.
+        now is left alone. Where the database refuses one, or others hold what it needs besides, the others are
+        written without it.
         """
         try:
-            return self._write(changes)
-        except RefusedValueError as error:
-            if len(changes) == 1:
-                return Written(refused=[(changes[0], str(error))])
-            return sum((self.write([change]) for change in changes), Written())
+            return self._write(changes, _PATIENCE)
+        except (RefusedValueError, RowsHeldError):
+            return self._write_singly(changes)
 
-    def _write(self, changes: Sequence[Change]) -> Written:
+    def _write_singly(self, changes: Sequence[Change]) -> Written:
+        """Write changes each by itself; where too many are held, as in a table locked as a whole, so are the rest."""
+        written, waited = Written(), 0.0
+        for number, change in enumerate(changes):
+            if waited > _PATIENCE:
+                return written + Written(held=changes[number:])
+            began = time.monotonic()
+            one = self._write_one(change)
+            waited += time.monotonic() - began if one.held else 0.0
+            written += one
+        return written
+
+    def _write_one(self, change: Change) -> Written:
+        try:
+            return self._write([change], _PATIENCE_FOR_ONE)
+        except RowsHeldError:
+            return Written(held=[change])
+        except RefusedValueError as error:
+            return Written(refused=[(change, str(error))])
+
+    def _write(self, changes: Sequence[Change], patience: float) -> Written:
         ids = [change.product.id for change in changes]
-        with self._database.writing() as connection:
+        with self._database.writing(patience=patience) as connection:
             rows = self._products.lock(connection, ids)
             decided = [(change, self._decided(change, rows.get(change.product.id))) for change in changes]
             written = [(change.product, images) for change, images in decided if images]

@@ -32,3 +32,19 @@ def test_a_refused_row_is_written_once_the_shop_lets_it_be(workshop: Workshop) -
     workshop.database.execute("DROP TRIGGER keep" + ("" if workshop.database.is_sqlite else " ON products"))
     workshop.imported()
     assert workshop.row("13").pictures == paths("13", "13_a.jpg")
+
+
+_DEADLOCK = _POSTGRESQL.replace("locked it'", "locked it' USING ERRCODE = 'deadlock_detected'")
+
+
+def test_a_row_in_a_deadlock_is_tried_again_and_is_an_error_while_the_others_of_its_chunk_are_written(
+    served: Workshop,
+) -> None:
+    served.products("12", "13", "14")
+    served.pictures("12_a.jpg", "13_a.jpg", "14_a.jpg")
+    served.database.execute(_DEADLOCK)
+    figures = served.figures(status=3)
+    assert (figures["processed"], figures["copied"], figures["errors"]) == (3, 3, 1)
+    [sample] = figures["error_samples"]
+    assert sample == {"path": "13", "reason": "has a row that another transaction holds"}
+    assert [row.pictures for row in served.rows()] == [paths("12", "12_a.jpg"), [], paths("14", "14_a.jpg")]

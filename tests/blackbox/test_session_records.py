@@ -1,5 +1,6 @@
 """What the record of an import says."""
 
+import contextlib
 import itertools
 import json
 import time
@@ -255,6 +256,27 @@ def test_how_long_sessions_are_kept_is_configured(lite: Workshop, keep_days: int
     assert [session_id in left for session_id in ids] == kept
 
 
+def test_old_sessions_that_the_shop_refers_to_are_left(workshop: Workshop) -> None:
+    old = workshop.add_session("completed", 91, own_details(workshop))
+    workshop.database.execute("CREATE TABLE notes (session integer REFERENCES import_sessions (id))")
+    workshop.database.execute("INSERT INTO notes VALUES (?)", old)
+    result = workshop.imported()
+    assert result.stderr.count("Old sessions cannot be removed: ") == 1
+    assert "Traceback" not in result.stderr
+    assert old in {session["id"] for session in workshop.sessions()}
+
+
+def test_old_sessions_that_another_transaction_holds_are_not_waited_for(served: Workshop) -> None:
+    old = served.add_session("completed", 91, own_details(served))
+    with contextlib.closing(served.database.connect()) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM import_sessions FOR UPDATE")
+        assert "Old sessions cannot be removed: " in served.imported().stderr
+        other.execute("ROLLBACK")
+    served.imported()
+    assert old not in {session["id"] for session in served.sessions()}
+
+
 def test_progress_goes_to_the_session_while_the_import_is_under_way(workshop: Workshop) -> None:
     workshop.configure("import", chunk_size=2, progress_every=4)
     ids = [f"{number:03}" for number in range(800)]
@@ -299,4 +321,7 @@ def test_progress_and_end_are_logged(lite: Workshop) -> None:
     events = [entry["event"] for entry in entries]
     assert events[0] == "session_started"
     assert events[-1] == "session_completed"
-    assert any("001_a.jpg" in json.dumps(entry) for entry in entries)
+    [failed] = [entry for entry in entries if entry["event"] == "file_failed"]
+    assert "001_a.jpg" in failed["path"]
+    assert failed["onec_id"] == "001"
+    assert failed["session"] == entries[0]["session"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import NullPool, create_engine, inspect
 from support import sql
 from support.commands import WarmStarter
 from support.definition import definition
@@ -273,6 +274,31 @@ OTHERS: list[dict[str, Any]] = [
     )
     for status in ("pending", "started", "in_progress", "completed", "failed")
 ]
+
+
+def test_a_file_of_a_shop_that_is_not_there_is_not_made(lite: Workshop) -> None:
+    attach(lite)
+    for command in ("import", "catalog", "init-db"):
+        result = lite.run(command)
+        assert (result.status, result.stderr.count("\n")) == (1, 1)
+        assert f"there is no file {sql.file_of(lite.database.url)}" in result.stderr
+        assert "or set attach = false" in result.stderr
+    assert not sql.file_of(lite.database.url).exists()
+
+
+def test_an_empty_file_stays_empty_when_it_is_taken_for_a_shop(lite: Workshop) -> None:
+    attach(lite)
+    sql.file_of(lite.database.url).touch()
+    assert "there is no such table in" in refusal(lite)
+    assert sql.file_of(lite.database.url).stat().st_size == 0
+
+
+def test_nothing_is_made_in_a_database_that_is_not_the_shops(bare: Workshop) -> None:
+    sql.script(bare.database.url, "CREATE TABLE orders (id integer)")
+    attach(bare)
+    assert "there is no such table in" in refusal(bare)
+    with create_engine(bare.database.url, poolclass=NullPool).connect() as connection:
+        assert inspect(connection).get_table_names() == ["orders"]
 
 
 def test_the_records_of_other_imports_are_never_touched_or_told(daemon: Workshop, shop: DjangoShop) -> None:

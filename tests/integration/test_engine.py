@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +19,7 @@ from support import own_tables, rights, sql
 from support.commands import WarmStarter
 from support.own_tables import EXCHANGE
 from support.postgres import Postgres
+from support.proxies import proxy
 from support.roles import role
 from support.workshop import Workshop, everything_below
 
@@ -30,6 +31,7 @@ from daemon.db.sessions import ImportType, Sessions, Status, Trigger, begun, end
 from daemon.errors import (
     ConfigurationError,
     DatabaseUnavailableError,
+    LockedError,
     OnecImagesError,
     RefusedValueError,
     SchemaError,
@@ -548,7 +550,7 @@ def test_what_a_refusal_names_is_all_that_an_import_needs(served_url: str) -> No
                 record = sessions.add(connection, record)
                 sessions.save(connection, ended(record, Status.COMPLETED, record.report_details))
             with database.reading() as connection:
-                list(products.every(connection))
+                products.page(connection)
             with database.writing() as connection:
                 products.lock(connection, [1])
                 products.write(connection, [(1, Images("a", ()))])
@@ -583,6 +585,165 @@ def test_who_may_not_connect_is_told_in_one_line(postgres: Postgres) -> None:
     with role(url) as limited, pytest.raises(DatabaseUnavailableError, match="permission denied") as caught:
         Database(limited)
     assert "\n" not in str(caught.value)
+
+
+# a database that goes away and comes back
+
+
+def test_an_idle_connection_that_the_server_ended_is_noticed(served_url: str) -> None:
+    with Database(served_url) as database:
+        database.ping()
+        assert not database.is_lost
+        with database.reading() as connection:
+            pid = connection.scalar(text("SELECT pg_backend_pid()"))
+        sql.execute(served_url, "SELECT pg_terminate_backend(:pid, 10000)", pid=pid)
+        for told in ("terminating connection", "the connection was lost", "the connection was lost"):
+            with pytest.raises(DatabaseUnavailableError, match=told):
+                database.ping()
+            assert database.is_lost
+
+
+def test_a_network_that_fails_is_noticed_and_the_connection_made_anew(
+    served_url: str, tmp_path: Path
+) -> None:
+    with proxy(served_url, tmp_path) as (through, network), Database(through) as database:
+        network.cut()
+        with pytest.raises(DatabaseUnavailableError) as caught:
+            database.ping()
+        assert "\n" not in str(caught.value)
+        database.reconnect()
+        add_product(database, "1")
+    assert products_in(served_url) == ["1"]
+
+
+def test_a_connection_lost_in_a_transaction_loses_the_transaction(served_url: str, tmp_path: Path) -> None:
+    with proxy(served_url, tmp_path) as (through, network), Database(through) as database:
+        with ExitStack() as transaction:
+            connection = transaction.enter_context(database.writing())
+            connection.exec_driver_sql("INSERT INTO products (onec_id) VALUES ('1')")
+            network.cut()
+            with pytest.raises(DatabaseUnavailableError):
+                transaction.close()
+        assert database.is_lost
+        database.reconnect()
+        add_product(database, "2")
+    assert products_in(served_url) == ["2"]
+
+
+def test_a_server_that_stays_away_leaves_the_database_lost(served_url: str, tmp_path: Path) -> None:
+    directory = tmp_path / "server"
+    directory.mkdir()
+    with ExitStack() as stack:
+        with proxy(served_url, directory) as (through, _):
+            database = stack.enter_context(Database(through))
+        for path in directory.iterdir():
+            path.unlink()
+        for _ in range(2):
+            with pytest.raises(DatabaseUnavailableError, match="No such file or directory"):
+                database.reconnect()
+            assert database.is_lost
+        with proxy(served_url, directory):
+            database.reconnect()
+            add_product(database, "1")
+    assert products_in(served_url) == ["1"]
+
+
+def add_product(database: Database, onec_id: str) -> None:
+    with database.writing() as connection:
+        connection.exec_driver_sql(f"INSERT INTO products (onec_id) VALUES ('{onec_id}')")  # noqa: S608
+
+
+def products_in(url: str) -> list[str]:
+    return [onec_id for (onec_id,) in sql.execute(url, "SELECT onec_id FROM products ORDER BY id")]
+
+
+def test_claims_are_made_anew_in_order_as_long_as_they_are_needed(url: str) -> None:
+    made: list[str] = []
+    with Database(url) as database:
+        with database.claimed(lambda _: made.append("one")):
+            with database.claimed(lambda _: made.append("two")):
+                assert made == ["one", "two"]
+                database.reconnect()
+                assert made == ["one", "two"] * 2
+            database.reconnect()
+            assert made == ["one", "two"] * 2 + ["one"]
+        database.reconnect()
+        assert made == ["one", "two"] * 2 + ["one"]
+
+
+def test_a_database_whose_claim_fails_cannot_be_used_until_it_succeeds(url: str) -> None:
+    reasons: list[BaseException] = []
+
+    def claim(connection: Connection) -> None:
+        assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+        connection.rollback()
+        for reason in reasons:
+            raise reason
+
+    with Database(url) as database, database.claimed(claim):
+        for reason in (
+            LockedError("another"),
+            DatabaseUnavailableError("away"),
+            _Error(),
+            KeyboardInterrupt(),
+        ):
+            reasons[:] = [reason]
+            with pytest.raises(type(reason)):
+                database.reconnect()
+            assert database.is_lost
+            for use in (database.ping, lambda: add_product(database, "1")):
+                with pytest.raises(DatabaseUnavailableError, match="the connection was lost"):
+                    use()
+            with pytest.raises(DatabaseUnavailableError), database.claimed(claim):
+                pass
+        reasons.clear()
+        database.reconnect()
+        add_product(database, "2")
+    assert products_in(url) == ["2"]
+
+
+def test_a_claim_that_fails_at_first_is_not_made_again(url: str) -> None:
+    made: list[int] = []
+
+    def claim(_: Connection) -> None:
+        made.append(1)
+        raise LockedError("another")
+
+    with Database(url) as database:
+        with pytest.raises(LockedError), database.claimed(claim):
+            pass
+        database.reconnect()
+        database.ping()
+    assert made == [1]
+
+
+def test_a_file_that_was_removed_is_lost_and_not_made_again(file: Path) -> None:
+    with Database(f"sqlite:///{file}") as database:
+        for path in file.parent.iterdir():
+            path.rename(path.with_name(path.name + ".away"))
+        for use in (database.ping, lambda: count(database)):
+            with pytest.raises(DatabaseUnavailableError, match="the file was removed or replaced"):
+                use()
+        assert database.is_lost
+        with pytest.raises(DatabaseUnavailableError, match="unable to open database file"):
+            database.reconnect()
+        assert not file.exists()
+        file.with_name("shop.db.away").rename(file)
+        database.reconnect()
+        database.ping()
+
+
+def test_nothing_is_written_into_a_file_that_was_replaced(lite_url: str, tmp_path: Path) -> None:
+    file = sql.file_of(lite_url)
+    copy = tmp_path / "copy.db"
+    with Database(lite_url) as database:
+        shutil.copy(file, copy)
+        copy.replace(file)
+        with pytest.raises(DatabaseUnavailableError, match="removed or replaced"):
+            add_product(database, "1")
+        database.reconnect()
+        add_product(database, "2")
+    assert products_in(lite_url) == ["2"]
 
 
 # a shop that changes under our hands

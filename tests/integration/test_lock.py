@@ -12,6 +12,7 @@ import pytest
 from support import rights, sql
 from support.holders import holder
 from support.postgres import Postgres
+from support.proxies import proxy
 from support.roles import role
 from support.workshop import wait_until
 
@@ -132,6 +133,129 @@ def test_a_lost_connection_loses_the_lock_and_never_writes_again(postgres: Postg
         with pytest.raises(DatabaseUnavailableError, match="the connection was lost"), database.reading():
             pass
     assert sql.execute(url, "SELECT * FROM written") == []
+
+
+# a connection that is made anew
+
+
+def backend(database: Database) -> int:
+    with database.reading() as connection:
+        return int(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar() or 0)
+
+
+def lose(url: str, database: Database) -> None:
+    """End a connection at the server's side, and have that noticed."""
+    sql.execute(url, "SELECT pg_terminate_backend(:pid, 10000)", pid=backend(database))
+    with pytest.raises(DatabaseUnavailableError, match="terminating connection"):
+        database.ping()
+    assert database.is_lost
+
+
+def test_a_new_connection_holds_the_lock_again(postgres: Postgres) -> None:
+    url = postgres.new_database()
+    with held(url) as database:
+        lose(url, database)
+        assert can_be_held(url)
+        database.reconnect()
+        assert not can_be_held(url)
+        assert not database.is_lost
+        database.ping()
+    assert can_be_held(url)
+
+
+def test_a_connection_that_was_not_lost_may_be_made_anew(database_url: str) -> None:
+    with held(database_url) as database:
+        for _ in range(3):
+            database.reconnect()
+            assert not can_be_held(database_url)
+            database.ping()
+
+
+def test_while_another_has_the_lock_nothing_can_be_written(postgres: Postgres) -> None:
+    url = postgres.new_database()
+    sql.script(url, "CREATE TABLE written (a integer)")
+    with held(url) as database:
+        lose(url, database)
+        with holder(url, EXCHANGE) as process:
+            for _ in range(2):
+                with pytest.raises(LockedError, match=f"process {process.pid}, since"):
+                    database.reconnect()
+                assert database.is_lost
+                with pytest.raises(DatabaseUnavailableError, match="lost"), database.writing() as connection:
+                    connection.exec_driver_sql("INSERT INTO written VALUES (1)")
+        wait_until(lambda: can_be_held(url))
+        database.reconnect()
+        with database.writing() as connection:
+            connection.exec_driver_sql("INSERT INTO written VALUES (2)")
+    assert sql.execute(url, "SELECT * FROM written") == [(2,)]
+
+
+def test_our_own_end_that_the_server_does_not_know_to_be_gone_is_no_rival(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    url = postgres.new_database()
+    with proxy(url, tmp_path) as (through, network), held(through) as database:
+        for _ in range(2):
+            network.cut()
+            with pytest.raises(DatabaseUnavailableError):
+                database.ping()
+            assert not can_be_held(url)
+            database.reconnect()
+            assert not can_be_held(url)
+            database.ping()
+
+
+def test_what_was_left_on_a_connection_that_was_lost_is_no_rival_later(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    url = postgres.new_database()
+    with proxy(url, tmp_path) as (through, network):
+        with held(through):
+            network.cut()
+        assert can_be_held(through)
+
+
+def test_the_lock_is_free_at_once_when_the_work_has_ended(postgres: Postgres) -> None:
+    url = postgres.new_database()
+    with Database(url) as database:
+        with lock.held(database, EXCHANGE):
+            assert not can_be_held(url)
+        assert can_be_held(url)
+
+
+def test_another_of_our_own_connections_is_a_rival(postgres: Postgres) -> None:
+    url = postgres.new_database()
+    with held(url) as database:
+        lose(url, database)
+        with held(url) as other:
+            with pytest.raises(LockedError):
+                database.reconnect()
+            other.ping()
+
+
+def test_the_lock_beside_a_file_is_kept_while_the_file_is_opened_again(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/onec-images.db"
+    with held(url) as database:
+        [found] = tmp_path.glob("*.lock")
+        before = found.stat()
+        database.reconnect()
+        assert found.stat().st_mtime_ns == before.st_mtime_ns
+        assert not can_be_held(url)
+
+
+def test_a_lock_beside_a_file_that_was_removed_is_taken_again(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/onec-images.db"
+    with held(url) as database:
+        [found] = tmp_path.glob("*.lock")
+        found.unlink()
+        database.reconnect()
+        assert not can_be_held(url)
+        found.unlink()
+        with held(url), pytest.raises(LockedError):
+            database.reconnect()
+        assert database.is_lost
+        database.reconnect()
+        assert not can_be_held(url)
 
 
 # beside a file of SQLite

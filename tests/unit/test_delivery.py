@@ -48,6 +48,27 @@ def failures(delivery: Delivery) -> dict[str, str]:
     }
 
 
+# Left
+
+
+def test_a_picture_that_has_changed_a_moment_ago_may_be_left_until_it_has_rested(supply: Supply) -> None:
+    supply.send("12_a.jpg")
+    with supply.supplied("12", terms=replace(TERMS, settle=3600)) as supplied:
+        [(outcome, _)] = supplied.deliveries["12"].outcomes.values()
+    assert outcome.result is Result.LEFT
+    assert 3500 < outcome.rest <= 3600
+    assert supplied.deliveries["12"].in_exchange == {"12_a.jpg"}
+    assert supplied.deliveries["12"].delivered == set()
+    assert supply.stored == {}
+
+
+def test_a_picture_that_is_current_is_not_left_however_young_it_is(supply: Supply) -> None:
+    supply.send("12_a.jpg")
+    deliver(supply)
+    with supply.supplied("12", terms=replace(TERMS, settle=3600)) as supplied:
+        assert supplied.deliveries["12"].delivered == {"12_a.jpg"}
+
+
 # Delivered
 
 

@@ -35,6 +35,28 @@ def names_in(directory: Path, roots: Sequence[str] = (ROOT,)) -> list[str]:
         return listed(exchange)
 
 
+# Some directories only
+
+
+def test_only_the_directories_asked_for_are_listed(tmp_path: Path) -> None:
+    for path in ("00/a.jpg", "ff/b.jpg", "flat.jpg"):
+        put(tmp_path / ROOT / path)
+    with Exchange(tmp_path, [ROOT]) as exchange, told("open") as opened:
+        found = {
+            exchange.path(place, name)
+            for place, names in exchange.listing(no_trouble, {"", "00", "zz"})
+            for name in names
+        }
+    assert found == {f"{ROOT}/flat.jpg", f"{ROOT}/00/a.jpg"}
+    assert not [path for path, *_ in opened if path == "ff"]
+
+
+def test_where_no_root_is_there_nothing_is_listed_if_that_may_be(tmp_path: Path) -> None:
+    with Exchange(tmp_path, [ROOT], may_be_empty=True) as exchange:
+        assert listed(exchange) == []
+        assert list(exchange.missing) == [ROOT]
+
+
 # Roots
 
 
