@@ -1,0 +1,1 @@
+"""What happens in the exchange directory, as hints: the only importer of watchdog."""
