@@ -16,11 +16,14 @@ from daemon.errors import OnecImagesError, OutputError, ReaderGoneError
 
 #: Command -> module of the function of the same name; each is imported only when it is used.
 _COMMANDS = {
+    "run": "run",
     "import": "importing",
     "catalog": "catalog",
+    "status": "status",
     "sessions": "records",
     "session": "records",
     "report": "report",
+    "trigger": "trigger",
     "check": "check",
     "config": "configuration",
     "init-db": "configuration",

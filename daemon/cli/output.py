@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -32,7 +33,10 @@ def abandon() -> None:
 
 
 def complete_streams() -> None:
-    """Open what the caller has closed of the three standard streams, lest a file of ours takes the number."""
+    """Open what the caller has closed of the three standard streams, lest a file of ours takes the number.
+
+    What the caller's encoding does not have is written escaped from here on.
+    """
     for number in range(3):
         try:
             os.fstat(number)
@@ -40,3 +44,6 @@ def complete_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
     sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115  open as long as the process
     sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -3,9 +3,14 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from daemon.importer.figures import Figures
 from daemon.importer.session import Watch
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, ProgressColumn
 
 
 @contextmanager
@@ -19,16 +24,9 @@ def progress_bar(title: str, told: str = "products") -> Iterator[Watch | None]:
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import TimeRemainingColumn
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[told]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with bar(TimeRemainingColumn(), console=Console(stderr=True)) as progress:
         task = progress.add_task(title, total=None, told="")
 
         def watch(figures: Figures) -> None:
@@ -38,3 +36,12 @@ def progress_bar(title: str, told: str = "products") -> Iterator[Watch | None]:
             )
 
         yield watch
+
+
+def bar(*more: "ProgressColumn", console: "Console | None" = None) -> "Progress":
+    """Given further columns and where to draw, return bars, each with its title, figures, and the field ``told``."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    told = TextColumn("{task.fields[told]}", markup=False)
+    title = TextColumn("{task.description}", markup=False)
+    return Progress(title, BarColumn(), MofNCompleteColumn(), told, *more, console=console)

@@ -347,7 +347,6 @@ def test_done_is_0_in_words_too(lite: Workshop) -> None:
         ["import", "--limit", "many"],
         ["sessions", "--status", "unheard-of"],
         ["session"],
-        ["session", "one"],
         ["report"],
         ["report", "unheard-of"],
     ],
@@ -358,6 +357,19 @@ def test_wrong_usage_is_2(lite: Workshop, arguments: list[str]) -> None:
     assert result.stdout == ""
     assert result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("session", ["one", "7", "1.0", "", "9" * 30, "8204be24-15b9-11ea-81b8-00155d3cae02"])
+def test_a_session_that_is_not_there_is_1_whatever_its_id_looks_like(
+    workshop: Workshop, session: str
+) -> None:
+    filled(workshop)
+    workshop.imported()
+    for options in ([], ["--json"]):
+        result = workshop.run("session", session, *options)
+        assert result.status == 1
+        assert result.stderr.startswith(f"onec-images: there is no session {session};")
+        assert result.stderr.count("\n") == 1
 
 
 def test_files_that_failed_are_3_in_words_too(lite: Workshop) -> None:
@@ -740,17 +752,6 @@ def test_json_is_of_its_own_type_on_postgresql(served: Workshop) -> None:
     assert types["started_at"] == types["finished_at"] == "timestamp with time zone"
 
 
-def test_the_demonstration_imports_what_it_builds(tmp_path: Path, starter: WarmStarter) -> None:
-    result = starter.start(Command(["demo", "shop"], tmp_path)).result(within=110)
-    assert result.status == 0, result.stderr
-    copies = list((tmp_path / "shop").rglob("media/products/*/*"))
-    assert len(copies) > 10
-    assert result.stdout
-    again = starter.start(Command(["demo", "shop"], tmp_path)).result(within=110)
-    assert again.status not in {0, 3}
-    assert "Traceback" not in again.stderr
-
-
 def test_one_document_is_all_that_json_prints(workshop: Workshop) -> None:
     filled(workshop)
     workshop.exchange.joinpath("goods/goods.xml").write_text(catalogue_text({"12": ["12_a.jpg"]}))
@@ -760,3 +761,10 @@ def test_one_document_is_all_that_json_prints(workshop: Workshop) -> None:
         assert result.status == 0
         assert isinstance(result.json, dict)
     assert workshop.named("13") == paths("13", "13_a.jpg")
+
+
+def test_what_the_encoding_of_a_terminal_does_not_have_is_written_escaped(workshop: Workshop) -> None:
+    workshop.products("Код")
+    result = workshop.run("report", "no-picture", environment={"PYTHONIOENCODING": "latin-1"}, anew=True)
+    assert result.status == 0
+    assert "\\u041a\\u043e\\u0434" in result.stdout

@@ -20,3 +20,8 @@ def small(directory: Path, size: str) -> Iterator[Path]:
         yield directory
     finally:
         subprocess.run(["umount", "--lazy", directory], check=True)
+
+
+def remount(directory: Path, option: str) -> None:
+    """Change how a file system is mounted."""
+    subprocess.run(["mount", "-o", f"remount,{option}", str(directory)], check=True)

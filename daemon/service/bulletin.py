@@ -1,0 +1,171 @@
+"""What the service tells of itself while it runs: to systemd, and to whoever asks for its status."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from daemon.agenda import Agenda
+from daemon.importer.figures import Figures
+from daemon.importer.session import Session
+from daemon.notify import Supervisor
+from daemon.service.troubles import Troubles
+from daemon.state import Current, Publisher, State
+
+Clock = Callable[[], float]
+
+
+class Report:
+    """The state of a service at work, looked up when it is asked for."""
+
+    def __init__(
+        self,
+        agenda: Agenda,
+        running: Sequence[Session],
+        troubles: Troubles,
+        clock: Clock,
+        is_waiting: Callable[[], bool],
+        *,
+        backend: str,
+    ) -> None:
+        """Given where everything is known, whether there is no image root, and how changes are noticed."""
+        self._agenda = agenda
+        self._running = running
+        self._troubles = troubles
+        self._clock = clock
+        self._is_waiting = is_waiting
+        self._backend = backend
+
+    def state(self, since: datetime) -> State:
+        """Given since when the process runs, return the state of the service."""
+        now = self._clock()
+        current = next((_current(session) for session in self._running if session.has_begun), None)
+        oldest, reconcile = self._agenda.oldest, self._agenda.reconcile_at
+        return State(
+            state="importing" if current else "waiting" if self._is_waiting() else "watching",
+            pid=os.getpid(),
+            since=since,
+            pending=self._agenda.pending,
+            oldest_pending_s=None if oldest is None else round(max(now - oldest, 0.0), 1),
+            unmatched=self._agenda.unmatched,
+            degraded=bool(self._troubles.reasons),
+            why=self._troubles.reasons,
+            backend=self._backend,
+            current=current,
+            next_reconcile=None if reconcile is None else _in(reconcile - now),
+            written_at=datetime.now(UTC),
+        )
+
+
+class Bulletin:
+    """Tells what the service does, as often as one likes."""
+
+    def __init__(self, supervisor: Supervisor, publisher: Publisher, since: datetime) -> None:
+        """Given who listens, and since when the process runs."""
+        self._supervisor = supervisor
+        self._publisher = publisher
+        self._since = since
+        self._ping_at = 0.0
+
+    def ping(self) -> None:
+        """Tell systemd, as often as it wants to hear it, that the service is alive."""
+        interval, now = self._supervisor.ping_interval, time.monotonic()
+        if interval is not None and now >= self._ping_at:
+            self._ping_at = now + interval
+            self._supervisor.ping()
+
+    def starting(self) -> None:
+        """Tell that the service is about to begin, or to begin anew."""
+        self._publisher.publish(_beginning("starting", "", self._since))
+
+    def waiting(self, state: str, why: str) -> None:
+        """Given what the service does before it can begin, and why, tell that it has started as far as it can."""
+        self._publisher.publish(_beginning(state, why, self._since))
+        self._supervisor.ready(why)
+
+    def ready(self, report: Report) -> None:
+        """Given the state of a service that has begun, or begun anew, tell that it has."""
+        state = report.state(self._since)
+        self._publisher.publish(state)
+        self._supervisor.ready(sentence(state))
+
+    def tell(self, report: Report) -> None:
+        """Given the state of a service at work, tell it."""
+        state = report.state(self._since)
+        self._publisher.publish(state)
+        self._supervisor.status(sentence(state))
+
+
+def sentence(state: State) -> str:
+    """Given a state, return it as one line."""
+    more = [
+        f"{state.pending} products pending" if state.pending else "",
+        f"{state.unmatched} products awaited" if state.unmatched else "",
+        f"degraded: {'; '.join(state.why)}" if state.degraded else "",
+    ]
+    return "; ".join(filter(None, [_doing(state), *more]))
+
+
+def _doing(state: State) -> str:
+    current = state.current
+    if current is None:
+        return "Waiting for an image root" if state.state == "waiting" else f"Watching ({state.backend})"
+    share = "" if current.percent is None else f", {current.percent} %"
+    left = "" if current.left_s is None else f", {timedelta(seconds=round(current.left_s))} left"
+    of_all = "" if current.total is None else f" of {current.total}"
+    return f"{current.what}: {current.processed}{of_all} products{share}{left}"
+
+
+def _current(session: Session) -> Current:
+    figures, record = session.figures, session.record
+    return Current(
+        what=_what(record.import_type, record.trigger or ""),
+        session_id=record.id,
+        import_type=record.import_type,
+        trigger=record.trigger or "",
+        attempt=figures.attempt,
+        processed=figures.processed,
+        total=figures.total_products or None,
+        copied=figures.copied,
+        skipped=figures.skipped_files + figures.skipped_products,
+        errors=figures.errors,
+        since=record.started_at or datetime.now(UTC),
+        left_s=_left(figures),
+    )
+
+
+def _what(import_type: str, trigger: str) -> str:
+    """Return what an import does, for people."""
+    if import_type == "catalog":
+        return "Loading the catalogue"
+    return "Importing changed products" if trigger == "watch" else f"Importing all pictures ({trigger})"
+
+
+def _left(figures: Figures) -> float | None:
+    """Estimate how many seconds an import still takes, None as long as nothing can be said."""
+    if not figures.processed or figures.total_products < figures.processed:
+        return None
+    took = time.monotonic() - figures.began
+    return round(took / figures.processed * (figures.total_products - figures.processed), 1)
+
+
+def _in(seconds: float) -> datetime:
+    """Return the time in so many seconds, whole, so that it stays the same as long as nothing changes."""
+    return (datetime.now(UTC) + timedelta(seconds=seconds + 0.5)).replace(microsecond=0)
+
+
+def _beginning(state: str, why: str, since: datetime) -> State:
+    return State(
+        state=state,
+        pid=os.getpid(),
+        since=since,
+        pending=0,
+        oldest_pending_s=None,
+        unmatched=0,
+        degraded=bool(why) and state != "standby",
+        why=(why,) if why else (),
+        backend="",
+        current=None,
+        next_reconcile=None,
+        written_at=datetime.now(UTC),
+    )
