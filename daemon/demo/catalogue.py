@@ -1,6 +1,7 @@
 """The catalogue of the demonstration shop: goods.xml in CommerceML 3.1, as 1C writes it."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import PurePath
 from random import Random
 from typing import Final
@@ -9,20 +10,30 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from daemon.demo.goods import DemoProduct, identifier
 
 NAMESPACE: Final = "urn:1C.ru:commerceml_3"
-MADE_AT: Final = "2025-11-26T12:20:30"
 CATALOGUE_NAME: Final = "Товары 1С"
-FIRST_CODE: Final = 67_400
 
 
-def goods_xml(products: Sequence[DemoProduct], pictures: PurePath) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """When 1C made a catalogue, and which code its first product has there."""
+
+    made_at: str
+    first_code: int
+
+
+FIRST: Final = Issue("2025-11-26T12:20:30", 67_400)
+LATER: Final = Issue("2025-11-26T14:05:10", 67_500)
+
+
+def goods_xml(products: Sequence[DemoProduct], pictures: PurePath, *, issue: Issue = FIRST) -> bytes:
     """Return the catalogue of ``products``, whose shards lie in ``pictures``, relative to the catalogue."""
     root = Element(
         "КоммерческаяИнформация",
-        {"xmlns": NAMESPACE, "ВерсияСхемы": "3.1", "ДатаФормирования": MADE_AT, "Ид": "Обмен с сайтом"},
+        {"xmlns": NAMESPACE, "ВерсияСхемы": "3.1", "ДатаФормирования": issue.made_at, "Ид": "Обмен с сайтом"},
     )
     _add_classifier(root, sorted({product.group for product in products}))
     goods = _add_catalogue(root)
-    for code, product in enumerate(products, FIRST_CODE):
+    for code, product in enumerate(products, issue.first_code):
         _add_product(goods, product, pictures / product.shard, f"{code:011}")
     indent(root, "\t")
     content: bytes = tostring(root, "UTF-8", xml_declaration=True)

@@ -3,16 +3,16 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from random import Random
 from typing import Final
 
-from daemon.demo.catalogue import goods_xml
-from daemon.demo.goods import DemoProduct, identifier, picture_name, stock
+from daemon.demo.catalogue import LATER, goods_xml
+from daemon.demo.goods import DemoProduct, added_picture, stock
 from daemon.demo.pictures import draw, recolour
 
 GOODS: Final = PurePath("goods")
 PICTURES: Final = PurePath("import_files")
 CATALOGUE: Final = "goods.xml"
+LATER_CATALOGUE: Final = "goods_2.xml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,15 @@ def drop(image_root: Path, product: DemoProduct, number: int) -> Path:
     the added pictures of a product apart; the same one again sends the same picture again. Raises
     ``FileExistsError`` where a file stands in the place of a directory.
     """
-    image = identifier(Random(f"{product.onec_id} {number}"))
-    name = picture_name(product.onec_id, image, "jpg")
-    return _write_picture(image_root, product, number, name)
+    return _write_picture(image_root, product, number, added_picture(product.onec_id, number))
+
+
+def add_catalogue(exchange: Exchange, product: DemoProduct) -> Path:
+    """Add a second catalogue, which tells of ``product`` alone, as 1C sends changes, and return its path."""
+    path = exchange.catalogue.with_name(LATER_CATALOGUE)
+    content = goods_xml([product], PICTURES, issue=LATER)
+    _place(path, content, by_way_of=path.parent)
+    return path
 
 
 def change(path: Path) -> None:

@@ -57,6 +57,9 @@ ASSORTMENT: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
 }
 """Groups of goods, each with the article numbers and the names of its goods."""
 
+NEWCOMER: Final = ("Награды и сувениры", "CP-8155", "Кубок наградной для командного зачёта 55 см")
+"""The group, the article number and the name of what the shop takes up later."""
+
 PICTURES_PER_PRODUCT: Final[Mapping[int, int]] = {1: 5, 2: 15, 3: 3, 4: 11, 5: 2}
 """How many products have one picture, two pictures and so on: the distribution of a real shop."""
 
@@ -96,6 +99,18 @@ def stock(seed: int) -> tuple[DemoProduct, ...]:
         DemoProduct(onec_id, f"{title} {article}", names, article, group)
         for (group, article, title), onec_id, names in zip(goods, onec_ids, pictures, strict=True)
     )
+
+
+def newcomer(seed: int) -> DemoProduct:
+    """Return a product that is not in the stock, with one picture; the same for the same seed."""
+    group, article, title = NEWCOMER
+    onec_id = identifier(Random(f"{article} {seed}"))
+    return DemoProduct(onec_id, f"{title} {article}", (added_picture(onec_id, 1),), article, group)
+
+
+def added_picture(onec_id: str, number: int) -> str:
+    """Return the file name of a picture that the product ``onec_id`` gets later, told apart by ``number``."""
+    return picture_name(onec_id, identifier(Random(f"{onec_id} {number}")), "jpg")
 
 
 def identifier(source: Random) -> str:

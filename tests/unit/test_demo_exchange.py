@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -9,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from PIL import Image
 
-from daemon.demo import DemoProduct, Exchange, build, change, draw, drop
+from daemon.demo import DemoProduct, Exchange, add_catalogue, build, change, draw, drop, newcomer
 
 UUID = "[0-9a-f]{8}-[0-9a-f]{4}-1[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 CATALOGUE_PREFIX = "{urn:1C.ru:commerceml_3}"
@@ -295,3 +296,23 @@ def test_a_picture_that_is_not_there_cannot_be_changed(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         change(tmp_path / "none.jpg")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_later_catalogue_tells_of_one_product_and_comes_after_the_first(tmp_path: Path) -> None:
+    """Whoever reads several catalogues takes the oldest first."""
+    shop = build(tmp_path)
+    later = add_catalogue(shop, newcomer(1))
+    assert later.parent == shop.catalogue.parent
+    assert later.match("goods*.xml")
+    first, second = read_catalogue(shop), read_catalogue(replace(shop, catalogue=later))
+    assert str(first.get("ДатаФормирования")) < str(second.get("ДатаФормирования"))
+    [item] = listed(replace(shop, catalogue=later))
+    assert texts(item, "Ид") == [newcomer(1).onec_id]
+
+
+def test_the_later_product_is_none_of_the_stock_and_has_the_picture_that_is_dropped(tmp_path: Path) -> None:
+    """The catalogue names the picture that came before it."""
+    shop, product = build(tmp_path), newcomer(1)
+    assert product.onec_id not in {other.onec_id for other in shop.products}
+    assert product.article not in {other.article for other in shop.products}
+    assert product.pictures == (drop(shop.image_root, product, 1).name,)
