@@ -261,7 +261,7 @@ def test_no_key_finds_nothing(tables: Tables, url: str) -> None:
 
 
 def plan(connection: Connection, ask: Callable[[], object]) -> str:
-    """Return how the database answers the first question of some."""
+    """Return how the database answers some questions."""
     asked: list[tuple[str, Any]] = []
 
     def remember(*arguments: Any) -> None:
@@ -270,10 +270,9 @@ def plan(connection: Connection, ask: Callable[[], object]) -> str:
     event.listen(connection, "before_cursor_execute", remember)
     ask()
     event.remove(connection, "before_cursor_execute", remember)
-    statement, values = asked[0]
-    is_sqlite = connection.dialect.name == "sqlite"
-    explained = f"EXPLAIN {'QUERY PLAN ' if is_sqlite else ''}{statement}"
-    return "\n".join(str(row) for row in connection.exec_driver_sql(explained, values))
+    explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
+    answers = [connection.exec_driver_sql(f"{explain} {statement}", values) for statement, values in asked]
+    return "\n".join(str(row) for answer in answers for row in answer)
 
 
 @pytest.mark.parametrize("ask", [Products.around, Products.with_keys])
@@ -286,8 +285,8 @@ def test_an_index_finds_the_products_of_a_key(tables: Tables, url: str, ask: Any
         shown = plan(connection, lambda: list(ask(tables.products, connection, keys)))
     assert "Seq Scan" not in shown
     assert not re.search(r"SCAN products", shown)
-    searches = r"onec_id = ANY|onec_id\)::text (~>=~|>=) '|onec_id>\?"
-    assert len(re.findall(searches, shown)) >= 3
+    assert re.search(r"Index Cond: .*onec_id\)::text = ANY|onec_id=\?", shown)
+    assert re.search(r"Index Cond: .*onec_id\)::text (~>=~|>=) |onec_id>\?", shown)
 
 
 # the products that have a key
