@@ -458,7 +458,7 @@ def test_a_picture_that_settles_during_a_full_import_does_not_wait_for_its_end(w
     with daemon(workshop) as service:
         eventually(lambda: (service.status["current"] or {}).get("processed"), within=20)
         workshop.picture("late_a.jpg")
-        eventually(lambda: workshop.named("late"), within=_SOON)
+        eventually(lambda: workshop.named("late"), within=_SOON + 1)
         [full] = [s for s in workshop.sessions() if s["trigger"] == "startup"]
         assert full["status"] == "in_progress"
         service.wait_for_session(trigger="startup", within=60)

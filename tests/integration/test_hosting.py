@@ -82,11 +82,11 @@ def test_a_chunk_ends_early_if_something_waits(shop: Workshop) -> None:
 
 
 def test_the_time_that_the_host_takes_does_not_count(shop: Workshop) -> None:
-    shop.configure(chunk_size=1, time_limit=0.3)
+    shop.configure(chunk_size=1, time_limit=2)
 
     def attend() -> float:
-        time.sleep(0.15)
-        return 0.15
+        time.sleep(0.9)
+        return 0.9
 
     run(shop, Host(attend=attend))
     with pytest.raises(TimeLimitError):

@@ -2,12 +2,20 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from support import server_in_box, systemd_box
 from support.installed_shop import PROJECT, SOURCES, InstalledShop, install
 from support.server_in_box import Server
 from support.systemd_box import Box
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have all tests of this directory run by one process, so that there is one machine, installed once."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.xdist_group("systemd"))
 
 
 @pytest.fixture(scope="session")

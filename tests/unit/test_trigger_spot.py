@@ -168,8 +168,10 @@ def make_loop(path: Path) -> None:
 
 
 def make_socket(path: Path) -> None:
+    directory = os.open(path.parent, os.O_PATH)
     with socket.socket(socket.AF_UNIX) as bound:
-        bound.bind(str(path))
+        bound.bind(f"/proc/self/fd/{directory}/{path.name}")  # an address has room for 107 bytes
+    os.close(directory)
 
 
 ODD = [
