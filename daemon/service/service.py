@@ -183,10 +183,13 @@ class Service:
     # One turn ---------------------------------------------------------------------------------------------
 
     def _turn(self) -> None:
-        """Do the most urgent thing there is; wait for one if there is none."""
+        """Do what is due, the most urgent first; wait if nothing is.
+
+        Changes that come without end do not keep a longer import from its turn: they are done between its chunks.
+        """
         self._look()
         self._keeper.check(time.monotonic())
-        if not (self._do_small_work() or self._do_errand() or self._do_import()):
+        if not any([self._do_small_work(), self._do_errand(), self._do_import()]):
             self._tidy()
             self._wait(self._next_at())
 
@@ -196,14 +199,14 @@ class Service:
         self._wake.clear()
 
     def _do_small_work(self) -> bool:
-        """Do what waits for nothing, and return whether there was any."""
-        did = False
+        """Do what waits for nothing of all that is due by now, and return whether there was any."""
+        now, did = time.monotonic(), False
         if self._may_load():
             with self._at(_Work.CATALOGUE):
-                did = self._catalogues.step(time.monotonic())
+                did = self._catalogues.step(now)
         while self._may_batch() and not self._is_stopping():
             with self._at(_Work.BATCH):
-                if not self._batches.step(time.monotonic()):
+                if not self._batches.step(now):
                     break
             did = True
             self._look()
