@@ -109,7 +109,7 @@ def listen_address(value: object) -> str:
         return ""
     parts = _LISTEN.fullmatch(value) if is_text(value) else None
     if parts is None or not 1 <= int(parts[1]) <= _HIGHEST_PORT:
-        refuse('must be a host and a port such as "127.0.0.1:9180", or empty', value)
+        refuse('must be a host and a port such as "127.0.0.1:9464", or empty', value)
     return str(value)
 
 

@@ -254,7 +254,7 @@ def test_an_unknown_name_tells_where_to_look(write: Write, text: str, line: str)
         ("[log]\nformat = 5", '[log] format: must be one of "auto", "console", "json", "journal", not 5'),
         (
             "[http]\nlisten = ':80'",
-            '[http] listen: must be a host and a port such as "127.0.0.1:9180", or empty',
+            '[http] listen: must be a host and a port such as "127.0.0.1:9464", or empty',
         ),
         ("[hooks]\non_degraded = 'mail root'", "[hooks] on_degraded: must be a list of words such as "),
     ],

@@ -206,7 +206,7 @@ def test_what_is_no_list_of_words_is_no_command(value: object) -> None:
         texts.command(value)
 
 
-@pytest.mark.parametrize("value", ["", "127.0.0.1:9180", "[::1]:9180", "localhost:1", "host.example:65535"])
+@pytest.mark.parametrize("value", ["", "127.0.0.1:9464", "[::1]:9180", "localhost:1", "host.example:65535"])
 def test_an_address_to_listen_on_is_a_host_and_a_port(value: str) -> None:
     assert texts.listen_address(value) == value
 
