@@ -61,6 +61,11 @@ class _Pending:
             return self.not_before
         return max(min(self.last + terms.settle, self.first + terms.max_wait), self.not_before)
 
+    def lateness(self, terms: Terms, now: float) -> float:
+        """Given the terms and the time, return how many seconds ago it was due first, however often it was tried."""
+        due = self.last if self.has_settled else min(self.last + terms.settle, self.first + terms.max_wait)
+        return max(now - due, 0.0)
+
     def is_overdue(self, terms: Terms, now: float) -> bool:
         """Given the terms and the time, return whether it is due because it has waited as long as it may."""
         return not self.has_settled and self.first + terms.max_wait <= now < self.last + terms.settle
@@ -225,6 +230,11 @@ class Agenda:
         for group in groups:
             self._unmatched.pop(group, None)
 
+    def lateness(self, batch: Batch, groups: Iterable[str], now: float) -> list[float]:
+        """Given a batch, groups of it and the time, return how many seconds ago those were due that had changed."""
+        changed = [batch.waiting[group] for group in groups if group in batch.waiting]
+        return [entry.lateness(self._terms, now) for entry in changed]
+
     def failed(self, batch: Batch, now: float) -> None:
         """Given a batch that could not be done, let it be due again, later each time."""
         for group, hints in batch.groups.items():
@@ -267,6 +277,10 @@ class Agenda:
             self.seek(group, [hint], now)
         elif len(self._unmatched[group].hints) < _MOST_HINTS:
             self._unmatched[group].hints.add(hint)
+
+    def awaited(self, most: int) -> list[Hint]:
+        """Given how many at most, return hints of products that are waited for, one of each."""
+        return [hint for entry in islice(self._unmatched.values(), most) for hint in islice(entry.hints, 1)]
 
     # Full imports -----------------------------------------------------------------------------------------
 

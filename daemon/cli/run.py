@@ -1,8 +1,9 @@
 """The command ``run``."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 
 import click
 
@@ -10,6 +11,9 @@ from daemon import config, log
 from daemon import shop as shops
 from daemon.cli.context import Context
 from daemon.config import Settings
+from daemon.errors import ConfigurationError
+from daemon.http.board import Board
+from daemon.http.site import Serving, Site
 from daemon.notify import Supervisor
 from daemon.service.bulletin import Bulletin
 from daemon.service.lifetime import Lifetime
@@ -26,6 +30,8 @@ def run_command(context: Context, *, stands_by: bool) -> int:
     SIGHUP has the configuration read again; SIGTERM ends the service in order.
     """
     signals, supervisor, since = Signals(), Supervisor(context.environ), datetime.now(UTC)
+    board = Board()
+    site = Site(partial(_serving, board))
 
     def load() -> Settings:
         return config.load(context.file, context.environ)
@@ -33,11 +39,22 @@ def run_command(context: Context, *, stands_by: bool) -> int:
     @contextmanager
     def bulletin(settings: Settings) -> Iterator[Bulletin]:
         log.configure(settings.log.level, settings.log.format)
+        open_site = partial(site.open, settings.http.listen)
         with Publisher(shops.state_place(settings, context.environ)) as publisher:
-            yield Bulletin(supervisor, publisher, since)
+            # whoever has the lock has the port as well; this process may only have begun to stand by
+            with suppress(ConfigurationError):
+                open_site()
+            yield Bulletin(supervisor, publisher, since, board, open_site)
 
     try:
         Lifetime(load, signals, supervisor, bulletin, stands_by=stands_by).run()
     finally:
+        site.close()
         signals.ended()
     return 0
+
+
+def _serving(board: Board, listen: str) -> Serving:
+    from daemon.http.server import Server
+
+    return Server(listen, lambda: board.snapshot)

@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Integer,
+    Select,
     Text,
     Uuid,
     case,
@@ -87,6 +88,7 @@ class SessionRecord:
 #: The fields of a session, in the order in which they are shown.
 FIELDS = tuple(field.name for field in fields(SessionRecord))
 
+_PAGE = 100  # rows that are held at a time where all of them may be too many
 _MOST_ROWS = 2**63 - 1  # that SQL can be asked for
 _NUMBER = re.compile("-?[0-9]{1,19}")  # that an id may be
 
@@ -219,9 +221,7 @@ class Sessions:
         One that is under way is never among them, however long ago it began.
         """
         c = self.mapped.table.c
-        began = c.started_at if "started_at" in c else self._detail(connection, "started_at")
-        earliest = datetime.now(UTC) - keep
-        is_old = began < (earliest if "started_at" in c else earliest.isoformat())
+        is_old = self._began(connection, datetime.now(UTC) - keep, is_before=True)
         old = c.status.in_(_ENDED) & is_old & self._is_own(connection)
         return connection.execute(self.mapped.table.delete().where(old)).rowcount
 
@@ -231,6 +231,26 @@ class Sessions:
         if status:
             condition &= self.mapped.table.c.status == status.value
         return self._select(connection, condition, min(limit, _MOST_ROWS))
+
+    def since(
+        self, connection: Connection, earliest: datetime, most: int = 10_000
+    ) -> Iterator[SessionRecord]:
+        """Given a time and a number, yield at most so many of our own sessions that began since, newest first.
+
+        They are read one by one: a day may have more of them than one wants in memory.
+        """
+        condition = self._began(connection, earliest, is_before=False) & self._is_own(connection)
+        query = self._query(connection, condition, most).execution_options(yield_per=_PAGE)
+        for row in connection.execute(query).mappings():
+            yield _record(dict(row))
+
+    def _began(self, connection: Connection, moment: datetime, *, is_before: bool) -> ColumnElement[bool]:
+        """Return the condition of rows that began before or since a time."""
+        c = self.mapped.table.c
+        has_column = "started_at" in c
+        began = c.started_at if has_column else self._detail(connection, "started_at")
+        limit = moment if has_column else moment.isoformat()
+        return began < limit if is_before else began >= limit
 
     def get(self, connection: Connection, session: int | str) -> SessionRecord | None:
         """Given a session's id, which may be any number or text, return it, None if there is none of ours."""
@@ -258,15 +278,20 @@ class Sessions:
         *,
         lock: bool = False,
     ) -> list[SessionRecord]:
+        query = self._query(connection, condition, limit)
+        if lock:
+            query = query.with_for_update(key_share=True)
+        return [_record(dict(row)) for row in connection.execute(query).mappings()]
+
+    def _query(
+        self, connection: Connection, condition: ColumnElement[bool], limit: int | None
+    ) -> Select[tuple[Any, ...]]:
         c = self.mapped.table.c
         mapped = [self._read(connection, field).label(field) for field in FIELDS if field in c]
         # ids that are no numbers do not tell which is newer; what has not started yet is
         by_time = "started_at" in c and not isinstance(c.id.type, Integer)
         order = [c.started_at.desc().nulls_first()] if by_time else []
-        query = select(*mapped).where(condition).order_by(*order, c.id.desc()).limit(limit)
-        if lock:
-            query = query.with_for_update(key_share=True)
-        return [_record(dict(row)) for row in connection.execute(query).mappings()]
+        return select(*mapped).where(condition).order_by(*order, c.id.desc()).limit(limit)
 
     def _read(self, connection: Connection, field: str) -> ColumnElement[Any]:
         """Return a field's column, NULL for a time that Python does not know."""

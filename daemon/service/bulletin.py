@@ -3,14 +3,26 @@
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from daemon.agenda import Agenda
+from daemon.agenda import Agenda, Hint
+from daemon.db.engine import Database
+from daemon.db.sessions import Sessions
+from daemon.errors import DatabaseUnavailableError
+from daemon.http.board import MOST_SESSIONS, Board
+from daemon.http.snapshot import Facts
 from daemon.importer.figures import Figures
 from daemon.importer.session import Session
 from daemon.notify import Supervisor
+from daemon.service.full_imports import FullImports
+from daemon.service.keeper import DATABASE
 from daemon.service.troubles import Troubles
 from daemon.state import Current, Publisher, State
+from daemon.watcher.lookout import Lookout
+
+_DAY = timedelta(days=1)
+_MOST_AWAITED = 50  # products that are named; how many there are is told in any case
 
 Clock = Callable[[], float]
 
@@ -18,22 +30,24 @@ Clock = Callable[[], float]
 class Report:
     """The state of a service at work, looked up when it is asked for."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  the parts of a service, each made elsewhere
         self,
         agenda: Agenda,
         running: Sequence[Session],
         troubles: Troubles,
         clock: Clock,
-        is_waiting: Callable[[], bool],
+        lookout: Lookout,
+        imports: FullImports,
         *,
         backend: str,
     ) -> None:
-        """Given where everything is known, whether there is no image root, and how changes are noticed."""
+        """Given where everything is known, and how changes are noticed."""
         self._agenda = agenda
         self._running = running
         self._troubles = troubles
         self._clock = clock
-        self._is_waiting = is_waiting
+        self._lookout = lookout
+        self._imports = imports
         self._backend = backend
 
     def state(self, since: datetime) -> State:
@@ -42,7 +56,7 @@ class Report:
         current = next((_current(session) for session in self._running if session.has_begun), None)
         oldest, reconcile = self._agenda.oldest, self._agenda.reconcile_at
         return State(
-            state="importing" if current else "waiting" if self._is_waiting() else "watching",
+            state="importing" if current else "watching" if self._lookout.has_roots else "waiting",
             pid=os.getpid(),
             since=since,
             pending=self._agenda.pending,
@@ -56,15 +70,34 @@ class Report:
             written_at=datetime.now(UTC),
         )
 
+    def facts(self) -> Facts:
+        """Return what the service knows beyond its state."""
+        return Facts(
+            running=self._running,
+            awaited=tuple(map(_path, self._agenda.awaited(_MOST_AWAITED))),
+            database=self._troubles.about(DATABASE),
+            generation=self._lookout.generation,
+            full_import=self._imports.last_completed,
+        )
+
 
 class Bulletin:
     """Tells what the service does, as often as one likes."""
 
-    def __init__(self, supervisor: Supervisor, publisher: Publisher, since: datetime) -> None:
-        """Given who listens, and since when the process runs."""
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        publisher: Publisher,
+        since: datetime,
+        board: Board,
+        open_site: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Given who listens, since when the process runs, and what shows the board to others, if anything does."""
         self._supervisor = supervisor
         self._publisher = publisher
         self._since = since
+        self.board = board
+        self._open_site = open_site
         self._ping_at = 0.0
 
     def ping(self) -> None:
@@ -80,20 +113,36 @@ class Bulletin:
 
     def waiting(self, state: str, why: str) -> None:
         """Given what the service does before it can begin, and why, tell that it has started as far as it can."""
-        self._publisher.publish(_beginning(state, why, self._since))
+        beginning = _beginning(state, why, self._since)
+        self._publisher.publish(beginning)
+        self.board.waiting(beginning, is_database_up=state == "standby")
         self._supervisor.ready(why)
+
+    def begin(self, sessions: Sessions, database: Database) -> None:
+        """Given the records in a database that is ours now, show the board where the configuration says so.
+
+        Raises ConfigurationError where that cannot be done.
+        """
+        if not self._open_site() or self.board.is_recalled:
+            return
+        # without the past, if the database goes away at this very moment
+        with suppress(DatabaseUnavailableError), database.reading() as connection:
+            newest = sessions.newest(connection, MOST_SESSIONS)
+            self.board.recall(newest, sessions.since(connection, datetime.now(UTC) - _DAY))
 
     def ready(self, report: Report) -> None:
         """Given the state of a service that has begun, or begun anew, tell that it has."""
-        state = report.state(self._since)
-        self._publisher.publish(state)
-        self._supervisor.ready(sentence(state))
+        self._supervisor.ready(sentence(self._told(report)))
 
     def tell(self, report: Report) -> None:
         """Given the state of a service at work, tell it."""
+        self._supervisor.status(sentence(self._told(report)))
+
+    def _told(self, report: Report) -> State:
         state = report.state(self._since)
         self._publisher.publish(state)
-        self._supervisor.status(sentence(state))
+        self.board.show(state, report.facts())
+        return state
 
 
 def sentence(state: State) -> str:
@@ -132,6 +181,11 @@ def _current(session: Session) -> Current:
         since=record.started_at or datetime.now(UTC),
         left_s=_left(figures),
     )
+
+
+def _path(hint: Hint) -> str:
+    """Return what is known of a picture: its directory, and the beginning of its name."""
+    return f"{hint.directory}/{hint.text}…" if hint.directory else f"{hint.text}…"
 
 
 def _what(import_type: str, trigger: str) -> str:

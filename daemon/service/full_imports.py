@@ -1,6 +1,7 @@
 """Imports of all products that nobody asked for: at start, after trouble, and every now and then."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from daemon.agenda import Agenda, Wish
 from daemon.db.sessions import ImportType, Trigger
@@ -51,6 +52,8 @@ class FullImports:
         self._retries = retries
         self._clock = clock
         self._polls = polls
+        #: When all products were last imported with success.
+        self.last_completed: datetime | None = None
 
     def step(self, now: float) -> bool:
         """Given the time, do the import that is due, and return whether one was.
@@ -75,6 +78,7 @@ class FullImports:
 
     def completed(self, began: float) -> None:
         """Given when an import of all products began that has been completed, let it count for all that was wanted."""
+        self.last_completed = datetime.now(UTC)
         now = self._clock()
         rest = (now - began) * _REST
         if self._agenda.wish and self._agenda.wish.reason not in _OWED:

@@ -10,6 +10,7 @@ from daemon.agenda import Agenda, Batch, Hint
 from daemon.catalogue import CatalogueProduct
 from daemon.config import Settings
 from daemon.db.sessions import ImportType, Trigger
+from daemon.http.board import Board
 from daemon.images import decoder
 from daemon.importer.findings import Findings
 from daemon.importer.goods import CatalogueLoader, GoodsFile
@@ -84,8 +85,12 @@ class Jobs:
         clock: Clock,
         *,
         trusts_times: bool,
+        board: Board,
     ) -> None:
-        """Given the parts, what imports ask of the service, and whether the exchange's file system has true times."""
+        """Given the parts, what imports ask of the service, and whether the exchange's file system has true times.
+
+        The board is told what came of it.
+        """
         self._settings = settings
         self._shop = shop
         self._agenda = agenda
@@ -93,6 +98,7 @@ class Jobs:
         self._host = replace(host, patiently=keeper.patiently)
         self._clock = clock
         self._trusts_times = trusts_times
+        self._board = board
         self._owners = Owners(shop.database, shop.products)
         self._sweeps = True  # batches: only until an import has done so; nobody else dies here
         #: The sessions under way, the one that was begun first before those that did not wait for its end.
@@ -105,21 +111,28 @@ class Jobs:
 
         Raises ImportFailedError and DatabaseUnavailableError; the batch is due again then.
         """
+        began = self._clock()
         try:
             owners = self._owners_of(batch)
             held = self._import_batch(batch, frozenset().union(*owners.values()))
         except BaseException:
             self._agenda.failed(batch, self._clock())
+            self._board.batch_failed()
             raise
-        self._put_down(batch, owners, held)
+        done, now = self._put_down(batch, owners, held), self._clock()
+        self._board.batch_done(now - began, self._agenda.lateness(batch, done, now))
 
     def _owners_of(self, batch: Batch) -> Mapping[str, frozenset[str]]:
         texts = {hint.text for hint in batch.hints}
         return self._keeper.patiently(partial(self._owners.of, texts))
 
-    def _put_down(self, batch: Batch, owners: Mapping[str, frozenset[str]], held: set[str]) -> None:
-        """Keep on the agenda what is left of a batch that was imported: rows held by others, products not there."""
+    def _put_down(self, batch: Batch, owners: Mapping[str, frozenset[str]], held: set[str]) -> Iterable[str]:
+        """Keep on the agenda what is left of a batch that was imported: rows held by others, products not there.
+
+        The groups are returned of which nothing is left.
+        """
         now = self._clock()
+        done: list[str] = []
         late: list[str] = []
         awaited: list[str] = []
         for group, hints in batch.groups.items():
@@ -131,9 +144,12 @@ class Jobs:
                 self._agenda.seek(group, ownerless, now)
             if any(owners.get(hint.text, frozenset()) & held for hint in hints):
                 late.append(group)
+            elif not ownerless:
+                done.append(group)
         self._agenda.failed(batch.only(late), now)
         if awaited and batch.waiting:  # what was just sought again has been told
             _tell_awaited(awaited)
+        return done
 
     def _import_batch(self, batch: Batch, keys: frozenset[str]) -> set[str]:
         """Import the products of some keys, and return the keys of those whose rows others hold."""
@@ -232,6 +248,7 @@ class Jobs:
         finally:
             self.running.remove(session)
             self._keeper.remember(session)
+            self._board.ended(session)
 
 
 def _tell_awaited(groups: Sequence[str]) -> None:

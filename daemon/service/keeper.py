@@ -17,7 +17,8 @@ _LONGEST_PAUSE = 10.0  # seconds
 _PING = 10.0  # seconds between two looks at a connection that nobody uses
 _USUAL = 10.0  # seconds that others may hold what we need before that is trouble
 
-_DATABASE = "database"
+#: What the trouble with a database is about.
+DATABASE = "database"
 
 Result = TypeVar("Result")
 
@@ -60,7 +61,7 @@ class Keeper:
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 self._renew(error, began + _PATIENCE)
             else:
-                self._troubles.set(_DATABASE, "")
+                self._troubles.set(DATABASE, "")
                 return result
 
     def regain(self, error: DatabaseUnavailableError) -> None:
@@ -68,14 +69,14 @@ class Keeper:
 
         Raises StoppedError, and LockedError where another process has taken our place.
         """
-        self._troubles.set(_DATABASE, str(error))
+        self._troubles.set(DATABASE, str(error))
         self._rest(_SHORTEST_PAUSE)
         self._renew(error, None)
 
     def _tell(self, error: DatabaseUnavailableError, since: float) -> None:
         """Take it for trouble that the database cannot be used, unless others just work on it."""
         if self._database.is_lost or self._clock() - since > _USUAL:
-            self._troubles.set(_DATABASE, str(error))
+            self._troubles.set(DATABASE, str(error))
 
     def _rest(self, seconds: float) -> None:
         if self._pause(seconds):
@@ -100,10 +101,10 @@ class Keeper:
             self._database.reconnect()
             self._save_what_ended()
         except DatabaseUnavailableError as error:
-            self._troubles.set(_DATABASE, str(error))
+            self._troubles.set(DATABASE, str(error))
             return False
         if was_lost:  # it was no more than that
-            self._troubles.set(_DATABASE, "")
+            self._troubles.set(DATABASE, "")
         return True
 
     # Sessions ---------------------------------------------------------------------------------------------

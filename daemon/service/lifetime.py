@@ -84,6 +84,7 @@ class Lifetime:
             bulletin.starting()
             with self._opened(settings, bulletin) as shop:
                 if shop is not None:
+                    bulletin.begin(shop.sessions, shop.database)
                     self._proven, self._stands_by = settings, True
                     Service(settings, shop, self._signals, bulletin, self._accept).run(reason)
                 if self._signals.stop:

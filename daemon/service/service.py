@@ -98,7 +98,14 @@ class Service:
         self._keeper = Keeper(shop.database, shop.sessions, self._troubles, self._pause)
         host = Host(self._is_stopping, self._attend, self._is_waiting)
         self._jobs = jobs = Jobs(
-            settings, shop, self._agenda, self._keeper, host, clock, trusts_times=not is_remote
+            settings,
+            shop,
+            self._agenda,
+            self._keeper,
+            host,
+            clock,
+            trusts_times=not is_remote,
+            board=self._bulletin.board,
         )
         retries = Retries(settings.import_.max_retries, settings.import_.retry_delay)
         goods = GoodsFiles(settings.exchange.dir, settings.exchange.catalog, settings.watch.settle)
@@ -122,7 +129,8 @@ class Service:
             jobs.running,
             self._troubles,
             clock,
-            lambda: not self._lookout.has_roots,
+            self._lookout,
+            self._imports,
             backend="polling" if polls else "inotify",
         )
 

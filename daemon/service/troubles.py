@@ -14,6 +14,10 @@ class Troubles:
         """All reasons."""
         return tuple(self._reasons.values())
 
+    def about(self, subject: str) -> str:
+        """Given a subject, return what is wrong with it, "" if nothing is."""
+        return self._reasons.get(subject, "")
+
     def set(self, subject: str, reason: str) -> None:
         """Given a subject and what is wrong with it, "" if nothing is, note that."""
         former = self._reasons.get(subject, "")

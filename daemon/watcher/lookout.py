@@ -47,6 +47,8 @@ class Lookout:
         self._renew_at: float | None = None
         self._renewed_at = 0.0
         self._pause = _SHORTEST_PAUSE
+        #: How often everything was watched anew, the first time included.
+        self.generation = 0
         #: Why events may be missed now, "" if they are not.
         self.trouble = ""
 
@@ -153,6 +155,7 @@ class Lookout:
     def _renew(self, now: float) -> None:
         """Watch everything anew; the former watches end only when the new ones stand."""
         former, self._renew_at, self._renewed_at = self._watcher, None, now
+        self.generation += 1
         if not self._polls:
             self._watcher = self._made(now)
             self._watch_trigger()
