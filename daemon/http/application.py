@@ -14,7 +14,7 @@ from daemon.http.snapshot import Snapshot
 from daemon.http.words import WORDS
 from daemon.log import logger
 
-_FRESH = 1.0  # seconds for which an answer is given again: the service tells no more often
+_FRESH = 1.0  # seconds for which an answer is given again, unless the service has told something new
 _TEXT = "text/plain; charset=utf-8"
 
 #: On every answer: nobody keeps it, guesses its type, shows it in a frame of theirs or learns of it by a link.
@@ -50,7 +50,7 @@ class Application:
         self._wait = wait
         self._metrics = Metrics(daemon.__version__, snapshot)
         self._page = Page(daemon.__version__)
-        self._answers: dict[tuple[str, str], tuple[float, Answer]] = {}
+        self._answers: dict[tuple[str, str], tuple[Snapshot, float, Answer]] = {}
 
     def __call__(self, environ: Mapping[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Given a request, answer it."""
@@ -89,11 +89,12 @@ class Application:
                 return Answer(b"there are /, /metrics and /healthz\n", status="404 Not Found")
 
     def _fresh(self, name: str, kind: str, make: Callable[[], Answer]) -> Answer:
-        """Return an answer that was made within the last second, or make it; two threads may both do that."""
-        made_at, answer = self._answers.get((name, kind), (0.0, None))
-        if answer is None or time.monotonic() - made_at >= _FRESH:
+        """Return an answer that was just made of the same snapshot, or make it; two threads may both do that."""
+        snapshot, now = self._snapshot(), time.monotonic()
+        known, made_at, answer = self._answers.get((name, kind), (None, 0.0, None))
+        if answer is None or known is not snapshot or now - made_at >= _FRESH:
             answer = make()
-            self._answers[name, kind] = time.monotonic(), answer
+            self._answers[name, kind] = snapshot, now, answer
         return answer
 
     def _document(self, language: str) -> Answer:

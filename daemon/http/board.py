@@ -58,6 +58,11 @@ class Board:
 
     # What is told -----------------------------------------------------------------------------------------
 
+    def begin(self) -> None:
+        """Take note that a service is made, or made anew: what it counts begins at nothing."""
+        self._former_generations += self._generation
+        self._generation = 0
+
     def waiting(self, state: State, *, is_database_up: bool) -> None:
         """Given the state of a service that has not begun yet, and whether its database answers, show it."""
         self._show(state, Facts((), (), "" if is_database_up else "away", 0, None))
@@ -125,6 +130,7 @@ class Board:
 
     def _show(self, state: State, facts: Facts) -> None:
         now = self._now()
+        self._generation = facts.generation
         for session in facts.running:
             self._note_failures(session)
         totals = _sum(self._ended, [session.figures for session in facts.running])
@@ -136,7 +142,7 @@ class Board:
             moment=now,
             state=state,
             is_database_up=not facts.database,
-            generations=self._generations(facts.generation),
+            generations=self._former_generations + facts.generation,
             full_import=self._full_import,
             totals=totals,
             sessions=tuple(self._sessions),
@@ -148,13 +154,6 @@ class Board:
             batches_failed=self._batches_failed,
             delays=self._delays.histogram(),
         )
-
-    def _generations(self, generation: int) -> int:
-        """Return how often everything was watched anew; a service that was reloaded counts from the beginning."""
-        if generation < self._generation:
-            self._former_generations += self._generation
-        self._generation = generation
-        return self._former_generations + generation
 
     def _note_failures(self, session: Session) -> None:
         samples = session.figures.error_samples

@@ -21,7 +21,7 @@ from daemon.http.snapshot import Snapshot
 
 _LONGEST_CONNECTION = 30  # seconds: no answer takes longer; a client may come again
 _CLEANUP = 5  # seconds between two looks for connections that are older
-_PATIENCE = 2.0  # seconds in which the threads end
+_PATIENCE = 3.0  # seconds in which the threads end; they take milliseconds
 
 #: Answers per second, and at once after a rest: more than anybody needs, and no burden to the import.
 _PER_SECOND, _AT_ONCE = 50, 25
@@ -33,8 +33,6 @@ _TERMS: Mapping[str, Any] = {
     "threads": 2,
     "connection_limit": 256,  # far below the descriptors that a process may have; others wait in the backlog
     "backlog": 128,
-    "asyncore_use_poll": True,  # select() does not know descriptors above 1023
-    "asyncore_loop_timeout": _CLEANUP,
     "cleanup_interval": _CLEANUP,
     "max_request_header_size": 16 * 1024,
     "max_request_body_size": 1024,  # nobody has anything to send
@@ -81,14 +79,25 @@ class _Served:
         self._thread.start()
 
     def close(self) -> None:
-        # in its own thread, which alone may touch the channels; without any it ends
-        self._server.trigger.pull_trigger(lambda: close_all(self._channels))
-        self._thread.join(_PATIENCE)
+        """End the threads, and only then close what they write to: a number may soon be another file's."""
         self._server.task_dispatcher.shutdown(timeout=_PATIENCE)
+        self._server.is_ending = True
+        self._server.pull_trigger()
+        self._thread.join(_PATIENCE)
+        if not (self._server.task_dispatcher.threads or self._thread.is_alive()):
+            close_all(self._channels)
 
 
 class _Impatient(TcpWSGIServer):  # type: ignore[misc]
-    """Cuts off whoever stays too long: a byte now and then is activity enough for the usual rule."""
+    """Ends when it is told to, and cuts off whoever stays too long, even if they send a byte now and then."""
+
+    is_ending = False
+
+    def run(self) -> None:
+        """Serve until the end is near."""
+        while not self.is_ending:
+            # select() does not know descriptors above 1023
+            self.asyncore.loop(timeout=_CLEANUP, use_poll=True, map=self._map, count=1)
 
     def maintenance(self, now: float) -> None:
         """Given the time, close connections that are too old and not just being answered."""

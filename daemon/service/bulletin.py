@@ -123,6 +123,7 @@ class Bulletin:
 
         Raises ConfigurationError where that cannot be done.
         """
+        self.board.begin()
         if not self._open_site() or self.board.is_recalled:
             return
         # without the past, if the database goes away at this very moment

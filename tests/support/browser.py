@@ -59,6 +59,11 @@ class Browser:
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self._ask("goog/cdp/execute", cmd="Emulation.setDeviceMetricsOverride", params=size)
 
+    def prefer(self, scheme: str) -> None:
+        """Have pages know that their reader prefers them ``light`` or ``dark``."""
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        self._ask("goog/cdp/execute", cmd="Emulation.setEmulatedMedia", params={"features": [feature]})
+
     def switch_scripts(self, *, on: bool) -> None:
         """Have pages that are opened from now on run their scripts, or not."""
         self._ask("goog/cdp/execute", cmd="Emulation.setScriptExecutionDisabled", params={"value": not on})

@@ -125,9 +125,11 @@ def test_batches_are_counted_with_how_late_their_products_were(board: Board) -> 
 
 
 def test_generations_go_on_when_the_service_is_made_anew(board: Board) -> None:
-    for generation in (1, 2, 3, 1, 2):
-        show(board, generation=generation)
-    assert board.snapshot.generations == 5
+    for generations in ((1, 2, 3), (1,), (1, 2)):
+        board.begin()
+        for generation in generations:
+            show(board, generation=generation)
+    assert board.snapshot.generations == 3 + 1 + 2
 
 
 def test_the_last_full_import_stays_known(board: Board) -> None:

@@ -149,7 +149,8 @@ def test_ipv6_is_listened_on() -> None:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """The port of a server that gives its clients a second."""
     monkeypatch.setattr(servers, "_LONGEST_CONNECTION", 1)
-    terms = {**servers._TERMS, "cleanup_interval": 1, "asyncore_loop_timeout": 1}  # noqa: SLF001  there is no other way
+    monkeypatch.setattr(servers, "_CLEANUP", 1)
+    terms = {**servers._TERMS, "cleanup_interval": 1}  # noqa: SLF001  there is no other way
     monkeypatch.setattr(servers, "_TERMS", terms)
     port = free_port()
     server = Server(f"127.0.0.1:{port}", snapshot)
