@@ -220,6 +220,31 @@ def test_the_newest_are_told_first_and_no_more_than_asked_for(tables: Tables) ->
     assert newest(tables, 3) == ids[:1:-1]
 
 
+def since(tables: Tables, days_ago: float, most: int = 10_000) -> list[Any]:
+    with tables.database.reading() as connection:
+        earliest = datetime.now(UTC) - timedelta(days=days_ago)
+        return [record.id for record in tables.sessions.since(connection, earliest, most)]
+
+
+def test_the_sessions_of_some_days_are_told_newest_first(tables: Tables, url: str) -> None:
+    old, new, newer = (add(tables, began(days, started())).id for days in (3, 1, 0))
+    add_foreign(url, "{}")
+    assert since(tables, 2) == [newer, new]
+    assert since(tables, 4) == [newer, new, old]
+    assert since(tables, 4, most=1) == [newer]
+
+
+def test_any_number_of_sessions_is_told_one_by_one(tables: Tables) -> None:
+    ids = [add(tables, started()).id for _ in range(250)]
+    assert since(tables, 1) == ids[::-1]
+
+
+def test_the_sessions_of_some_days_are_known_by_the_time_that_the_details_keep(url: str) -> None:
+    with attached(url, LEAN) as tables:
+        _, new = (add(tables, began(days, started())).id for days in (3, 1))
+        assert since(tables, 2) == [new]
+
+
 def test_sessions_are_told_by_their_status(tables: Tables) -> None:
     running, failed = add(tables, started()), add(tables, started())
     save(tables, ended(failed, Status.FAILED, FIGURES, "stopped"))

@@ -159,6 +159,50 @@ def test_what_others_hold_is_tried_again_a_little_later() -> None:
     assert taken(plan, 15) == {"7"}
 
 
+# Lateness -------------------------------------------------------------------------------------------------
+
+
+def lateness(plan: Agenda, now: float, later: float) -> list[float]:
+    batch = plan.take(now, 100)
+    assert batch
+    return plan.lateness(batch, batch.groups, later)
+
+
+def test_a_product_is_late_from_when_its_pictures_had_settled() -> None:
+    plan = agenda()
+    heard(plan, "7_a", 0)
+    heard(plan, "7_b", 5)
+    assert lateness(plan, 15, 17.5) == [2.5]
+
+
+def test_a_product_that_never_settles_is_late_from_when_it_had_waited_long_enough() -> None:
+    plan = agenda()
+    for at in range(0, 61, 5):
+        heard(plan, "7_a", at)
+    assert lateness(plan, 60, 61) == [1]
+
+
+def test_a_product_that_need_not_settle_is_late_at_once() -> None:
+    plan = agenda()
+    plan.mark_due([Hint("7_a", "")], 5)
+    assert lateness(plan, 5, 6) == [1]
+
+
+def test_a_product_is_no_less_late_for_having_been_tried() -> None:
+    plan = agenda()
+    heard(plan, "7_a", 0)
+    batch = plan.take(10, 100)
+    assert batch
+    plan.failed(batch, 10)
+    assert lateness(plan, 20, 20) == [10]
+
+
+def test_a_product_that_was_not_there_was_not_late() -> None:
+    plan = agenda()
+    plan.seek("7", [Hint("7_a", "")], 0)
+    assert lateness(plan, 60, 61) == []
+
+
 # Products that are not there ------------------------------------------------------------------------------
 
 
@@ -185,6 +229,15 @@ def test_a_product_that_has_come_is_looked_for_no_more() -> None:
     plan.done(batch.groups)
     assert plan.unmatched == 0
     assert plan.take(10_000, 100) is None
+
+
+def test_some_of_the_products_that_are_looked_for_are_told() -> None:
+    plan = agenda()
+    for number in range(5):
+        plan.seek(str(number), [Hint(f"{number}_a", "00"), Hint(f"{number}_b", "00")], 0)
+    told = plan.awaited(3)
+    assert [hint.text.partition("_")[0] for hint in told] == ["0", "1", "2"]
+    assert agenda().awaited(3) == []
 
 
 def test_no_more_products_are_looked_for_than_may_be_pending() -> None:

@@ -1,5 +1,6 @@
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
@@ -111,6 +112,17 @@ def test_names_follow_the_conventions(accept: str) -> None:
         counts = {sample.name.endswith("_total") for sample in family.samples}
         assert counts <= {family.type == "counter"}
         assert not re.search(r"_(ms|milliseconds|count)$", family.name)
+
+
+def test_every_figure_is_in_the_readme_and_every_one_there_exists() -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    told = set(re.findall(r"^\| `onec_images_(\w+)", text, re.MULTILINE))
+    families = text_string_to_metric_families(written(snapshot()))
+    given = {
+        f"{family.name}{'_total' if family.type == 'counter' else ''}".removeprefix("onec_images_")
+        for family in families
+    }
+    assert told == {name for name in given if not name.startswith("process_")}
 
 
 def test_the_content_type_is_that_of_the_format() -> None:
