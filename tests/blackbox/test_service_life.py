@@ -505,7 +505,9 @@ def test_a_connection_that_is_lost_while_idle_is_made_anew(remote: Remote, way: 
         workshop.picture("7_a.jpg")
         eventually(lambda: is_named(workshop, "7"), within=10)
         eventually(lambda: not is_degraded(service))
-        eventually(lambda: len(sql.execute(workshop.database.url, _COUNT)) == 1)  # of a lost one it hears later
+        eventually(
+            lambda: len(sql.execute(workshop.database.url, _COUNT)) == 1
+        )  # of a lost one it hears later
 
 
 @pytest.mark.parametrize("way", ["ended", "cut"])

@@ -12,6 +12,7 @@ from support.files import put
 from daemon import shop
 from daemon.config import Settings
 from daemon.errors import OnecImagesError
+from daemon.http.board import Board
 from daemon.notify import Supervisor
 from daemon.service.bulletin import Bulletin, Report
 from daemon.service.service import Service
@@ -36,7 +37,7 @@ class Told(Bulletin):
     """Keeps what the service tells, and ends it when something is told."""
 
     def __init__(self, asked: Asked, is_enough: Callable[[State], bool]) -> None:
-        super().__init__(Supervisor({}), Publisher(None), datetime.now(UTC))
+        super().__init__(Supervisor({}), Publisher(None), datetime.now(UTC), Board())
         self.states: list[State] = []
         self._asked = asked
         self._is_enough = is_enough

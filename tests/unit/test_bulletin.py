@@ -11,11 +11,18 @@ from support.services import IMPORT, IMPORTING, MOMENT, WATCHING
 
 from daemon import state as states
 from daemon.agenda import Agenda, Hint, Terms
+from daemon.http.board import Board
+from daemon.naming import PictureNames
 from daemon.notify import Supervisor
 from daemon.service.bulletin import Bulletin, Report, sentence
+from daemon.service.full_imports import FullImports
 from daemon.service.troubles import Troubles
 from daemon.state import Publisher, State
+from daemon.watcher.inbox import Inbox
+from daemon.watcher.lookout import Lookout
+from daemon.watcher.roots import Roots
 
+UNHEARD = Inbox(PictureNames.from_patterns(["jpg"], []), 1, lambda: None)
 TERMS = Terms(10, 60, 100, 60, 3600, 0)
 
 
@@ -37,8 +44,17 @@ def test_a_state_is_one_line(state: State, words: str) -> None:
     assert sentence(state) == words
 
 
+class Imports(FullImports):
+    """Full imports of which none has been done."""
+
+    def __init__(self) -> None:
+        self.last_completed = None
+
+
 def report(agenda: Agenda, troubles: Troubles, clock: Callable[[], float]) -> Report:
-    return Report(agenda, [], troubles, clock, lambda: False, backend="inotify")
+    lookout = Lookout(Roots(Path("/"), ["proc"]), Path("/nowhere"), UNHEARD, polls=True)
+    lookout.start(0)
+    return Report(agenda, [], troubles, clock, lookout, Imports(), backend="inotify")
 
 
 def test_what_waits_and_what_is_wrong_is_told() -> None:
@@ -73,7 +89,7 @@ def manager(tmp_path: Path) -> socket:
 def test_all_who_listen_are_told(tmp_path: Path, manager: socket) -> None:
     with manager, Publisher(tmp_path / "state") as publisher:
         supervisor = Supervisor({"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "60000000"})
-        bulletin = Bulletin(supervisor, publisher, MOMENT)
+        bulletin = Bulletin(supervisor, publisher, MOMENT, Board())
         bulletin.waiting("standby", "Standing by: another one is at work")
         assert manager.recv(4096) == b"READY=1\nSTATUS=Standing by: another one is at work"
         waiting = states.read(tmp_path / "state")
