@@ -1,7 +1,7 @@
 """What a full import takes of the machine's memory."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from bench.figures import Figure, Outcome, Target
@@ -18,6 +18,8 @@ _SIZE = 100  # bytes
 _EVERY = 0.05  # seconds
 _LONG_ENOUGH = 3 * 3600.0  # seconds
 _MB = 1e6
+
+_IMPORTS = ("first import", "nothing changed")
 
 
 class Peak:
@@ -53,17 +55,14 @@ class Peak:
 def measure(site: Site) -> Outcome:
     """Measure the peak of a first import and of one in which nothing changed, of many products and of a few."""
     many = site.tree(_PRODUCTS, _SIZE, copies=1)
-    few = site.tree_of(min(_FEW, len(many.onec_ids)), site.options.size or _SIZE, copies=1)
-    figures = []
-    large, small = _peaks(site, many), _peaks(site, few)
-    for what, peak, least in zip(("first import", "nothing changed"), large, small, strict=True):
-        growth = (peak.pss - least.pss) / _MB
-        figures += [
-            Figure(f"{what}: peak of PSS", peak.pss / _MB, "MB", target=Target(80, 64)),
-            Figure(f"{what}: growth from {len(few.onec_ids):,} products", growth, "MB", target=Target(10)),
-            Figure(f"{what}: peak of RSS, nothing shared out", peak.rss / _MB, "MB"),
-        ]
-    looks = min(peak.looks for peak in (*large, *small))
+    large = _peaks(site, many)
+    looked_at = list(large)
+    figures = list(_figures(large))
+    if len(many.onec_ids) > _FEW:
+        small = _peaks(site, site.tree_of(_FEW, site.options.size or _SIZE, copies=1))
+        looked_at += small
+        figures += _growth(large, small)
+    looks = min(peak.looks for peak in looked_at)
     notes = [
         str(many),
         f"Looked at every {_EVERY * 1000:.0f} ms, {looks:,} times at the least",
@@ -71,6 +70,18 @@ def measure(site: Site) -> Outcome:
     ]
     unmeasured = ["what came and went between two looks", "the database server"]
     return Outcome(figures, notes=notes, unmeasured=unmeasured)
+
+
+def _figures(peaks: Sequence[Peak]) -> Iterator[Figure]:
+    for what, peak in zip(_IMPORTS, peaks, strict=True):
+        yield Figure(f"{what}: peak of PSS", peak.pss / _MB, "MB", target=Target(80, 64))
+        yield Figure(f"{what}: peak of RSS, nothing shared out", peak.rss / _MB, "MB")
+
+
+def _growth(large: Sequence[Peak], small: Sequence[Peak]) -> Iterator[Figure]:
+    for what, much, little in zip(_IMPORTS, large, small, strict=True):
+        growth = (much.pss - little.pss) / _MB
+        yield Figure(f"{what}: growth of PSS from {_FEW:,} products", growth, "MB", target=Target(10))
 
 
 def _peaks(site: Site, tree: Tree) -> list[Peak]:

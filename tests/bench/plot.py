@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 _SIZE = (960, 640)
-_LEFT, _TOP, _RIGHT, _BOTTOM = 90, 50, 930, 570
+_LEFT, _TOP, _RIGHT, _BOTTOM = 90, 50, 915, 570
 _COLOURS = ("#1f6fb2", "#c8502a", "#3b8f4a", "#8a4fa3")
 _GRID = "#dddddd"
 _INK = "#222222"

@@ -34,6 +34,7 @@ def reports(file: Path) -> dict[str, Any]:
     return {report["name"]: report for report in json.loads(file.read_text(encoding="utf-8"))["reports"]}
 
 
+@pytest.mark.timeout(300)  # some twenty seconds of work, which a busy machine draws out
 @pytest.mark.skipif(shutil.which("rsync") is None, reason="half of it is a comparison with rsync")
 def test_every_measurement_gives_its_figures(tmp_path: Path) -> None:
     place, file, plot = tmp_path / "place", tmp_path / "figures.json", tmp_path / "growth.png"
