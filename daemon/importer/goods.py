@@ -5,7 +5,7 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from glob import glob
 from pathlib import Path
@@ -21,6 +21,8 @@ from daemon.importer.host import Host
 from daemon.importer.session import Session
 
 _BATCH = 1_000  # products in one short transaction
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -47,8 +49,9 @@ class GoodsFile:
 
     def written_at(self) -> datetime:
         """Return when the file says it was made, else when it was written; the oldest time if it cannot be read."""
-        with suppress(OSError, CatalogueError), self.open() as file:
-            return generated_at(file) or datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
+        # file systems keep times that no calendar has
+        with suppress(OSError, CatalogueError, OverflowError), self.open() as file:
+            return generated_at(file) or _EPOCH + timedelta(seconds=os.fstat(file.fileno()).st_mtime)
         return datetime.min.replace(tzinfo=UTC)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from daemon.db.sessions import ImportType, Trigger
-from daemon.errors import ImportFailedError, StoppedError
+from daemon.errors import DatabaseUnavailableError, ImportFailedError, LockedError, StoppedError
 from daemon.importer.goods import GoodsFile
 from daemon.importer.session import Occasion, Session
 from daemon.service.goods_files import GoodsFiles
@@ -61,9 +61,9 @@ class Catalogues:
     ) -> None:
         try:
             self._jobs.catalogue(session, occasion, files, names_due=names_due)
-        except StoppedError:
+        except (DatabaseUnavailableError, LockedError, StoppedError):
             raise
-        except ImportFailedError:
+        except Exception:  # whatever it is, the same files would bring it about again, and keep the service from its work
             self._files.loaded(files)
             raise
         self._files.loaded(files)
