@@ -14,7 +14,6 @@ from daemon.cli.progress import progress_bar
 from daemon.config import Settings
 from daemon.db.sessions import ImportType, Trigger
 from daemon.errors import OnecImagesError
-from daemon.images import decoder
 from daemon.importer.findings import Findings
 from daemon.importer.host import Host
 from daemon.importer.rows import Change
@@ -23,6 +22,7 @@ from daemon.importer.session import Occasion, Session
 from daemon.imports import Request, import_images
 from daemon.naming import printable
 from daemon.shop import Shop
+from daemon.storing import Validate
 
 _MOST_CHANGES = 1000  # that a dry run lists
 
@@ -79,15 +79,13 @@ def import_command(  # noqa: PLR0913  one argument per option
     ):
         plan = shops.plan(settings, shop.products)
         terms = replace(plan.terms, checksum=checksum, dry_run=dry_run)
-        validate = (
-            decoder(settings.exchange.extensions)
-            if validate_images or settings.import_.validate_images
-            else None
-        )
+        validates = validate_images or settings.import_.validate_images
         request = Request(
             Occasion(ImportType.IMAGES, Trigger.MANUAL),
             Selection.of(onec_ids, _separated(shards), limit),
-            replace(plan, terms=terms, validate=validate, from_media=from_media),
+            replace(
+                plan, terms=terms, validate=_decoder(settings) if validates else None, from_media=from_media
+            ),
             findings,
             Host(should_stop=stop),
         )
@@ -105,6 +103,12 @@ def import_command(  # noqa: PLR0913  one argument per option
     if dry_run and not as_json:
         _print_changes(findings)
     return status
+
+
+def _decoder(settings: Settings) -> Validate:
+    from daemon.images import decoder  # most imports decode nothing
+
+    return decoder(settings.exchange.extensions)
 
 
 def _opened(settings: Settings, *, dry_run: bool) -> AbstractContextManager[Shop]:

@@ -1,5 +1,6 @@
 """The command group, and what its errors mean to the shell."""
 
+import gc
 import json
 import os
 import resource
@@ -13,6 +14,10 @@ from daemon import __version__
 from daemon.cli.context import Context
 from daemon.cli.output import abandon, complete_streams
 from daemon.errors import OnecImagesError, OutputError, ReaderGoneError
+
+_GARBAGE = (
+    50_000  # objects made before cycles are looked for: an import makes many objects and hardly a cycle
+)
 
 #: Command -> module of the function of the same name; each is imported only when it is used.
 _COMMANDS = {
@@ -69,6 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     complete_streams()
     _allow_open_files()
+    gc.set_threshold(_GARBAGE)
     try:
         status = commands.main(arguments, prog_name="onec-images", standalone_mode=False)
     except click.ClickException as error:

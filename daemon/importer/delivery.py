@@ -130,8 +130,8 @@ class Courier:
         if self._terms.checksum or not name.isascii() or not self._fits(f"{directory}/{name}"):
             return False
         try:
-            source = os.stat(name, dir_fd=self._exchange.directory(place), follow_symlinks=False)
             stored = os.stat(name, dir_fd=self._media.directory(directory), follow_symlinks=False)
+            source = os.stat(name, dir_fd=self._exchange.directory(place), follow_symlinks=False)
         except OSError:
             return False
         return is_current(source, stored) and not refusal(source, self._terms.max_file_size)
