@@ -22,6 +22,7 @@ from daemon.state import Current, Publisher, State
 from daemon.watcher.lookout import Lookout
 
 _DAY = timedelta(days=1)
+_STILL = 5.0  # seconds between two tellings that nothing happens
 _MOST_AWAITED = 50  # products that are named; how many there are is told in any case
 
 Clock = Callable[[], float]
@@ -70,6 +71,14 @@ class Report:
             written_at=datetime.now(UTC),
         )
 
+    @property
+    def stillness(self) -> tuple[object, ...] | None:
+        """What an idle service has to tell as long as it stays the same, None for one that is busy."""
+        if self._running or self._agenda.pending:
+            return None
+        lookout = self._lookout
+        return self._agenda.unmatched, self._troubles.reasons, lookout.has_roots, lookout.generation
+
     def facts(self) -> Facts:
         """Return what the service knows beyond its state."""
         return Facts(
@@ -99,6 +108,8 @@ class Bulletin:
         self.board = board
         self._open_site = open_site
         self._ping_at = 0.0
+        self._told_last: tuple[object, ...] | None = None
+        self._told_at = 0.0
 
     def ping(self) -> None:
         """Tell systemd, as often as it wants to hear it, that the service is alive."""
@@ -136,8 +147,11 @@ class Bulletin:
         self._supervisor.ready(sentence(self._told(report)))
 
     def tell(self, report: Report) -> None:
-        """Given the state of a service at work, tell it."""
-        self._supervisor.status(sentence(self._told(report)))
+        """Given the state of a service at work, tell it; that it is as idle as before is told less often."""
+        stillness, now = report.stillness, time.monotonic()
+        if stillness is None or stillness != self._told_last or now - self._told_at >= _STILL:
+            self._told_last, self._told_at = stillness, now
+            self._supervisor.status(sentence(self._told(report)))
 
     def _told(self, report: Report) -> State:
         state = report.state(self._since)

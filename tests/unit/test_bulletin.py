@@ -108,3 +108,29 @@ def test_all_who_listen_are_told(tmp_path: Path, manager: socket) -> None:
         manager.settimeout(0)
         with pytest.raises(BlockingIOError):
             manager.recv(4096)
+
+
+def test_that_nothing_happens_is_told_less_often_than_what_does(tmp_path: Path) -> None:
+    agenda, troubles = Agenda(TERMS, 0), Troubles()
+    asked: list[None] = []
+
+    class Counted(Report):
+        def state(self, since: datetime) -> State:
+            asked.append(None)
+            return super().state(since)
+
+    lookout = Lookout(Roots(Path("/"), ["proc"]), Path("/nowhere"), UNHEARD, polls=True)
+    lookout.start(0)
+    told = Counted(agenda, [], troubles, lambda: 0, lookout, Imports(), backend="inotify")
+    with Publisher(tmp_path / "state") as publisher:
+        bulletin = Bulletin(Supervisor({}), publisher, MOMENT, Board())
+        for _ in range(5):
+            bulletin.tell(told)
+        assert len(asked) == 1
+        troubles.set("disk", "the disk is full")
+        bulletin.tell(told)
+        assert len(asked) == 2
+        agenda.mark(Hint("7_a", ""), 0, 0)
+        for _ in range(3):
+            bulletin.tell(told)
+        assert len(asked) == 5
