@@ -5,11 +5,13 @@
 tries the large numbers, for an hour, and writes down what came of them.
 """
 
-from collections.abc import Generator, Iterator
+import os
+import random
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
-from support import losses
+from support import losses, strace
 from support.losses import Figures
 
 pytest.register_assert_rewrite("support.oracle")
@@ -36,6 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Offer the large numbers and the writing of figures."""
     group = parser.getgroup("reliability")
     group.addoption("--long", action="store_true", help="try the large numbers, for an hour")
+    group.addoption("--seed", help="what chance begins with, to try again what failed")
     group.addoption("--write-figures", type=Path, help="the file that is to say how many cases were tried")
 
 
@@ -45,12 +48,19 @@ def _is_long(config: pytest.Config) -> bool:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Give the large numbers time, and leave out what has only those."""
+    if config.getoption("--write-figures", default=None):
+        _leave_out(config, items, lambda item: item.path.name == "test_figures.py")  # of the page before
     if _is_long(config):
         for item in items:
             item.add_marker(pytest.mark.timeout(_LONGEST), append=False)
         return
-    left_out = [item for item in items if item.get_closest_marker("long")]
-    if left_out:
+    _leave_out(config, items, lambda item: item.get_closest_marker("long") is not None)
+
+
+def _leave_out(
+    config: pytest.Config, items: list[pytest.Item], is_out: Callable[[pytest.Item], bool]
+) -> None:
+    if left_out := list(filter(is_out, items)):
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
 
@@ -59,6 +69,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def is_long(request: pytest.FixtureRequest) -> bool:
     """Whether the large numbers are to be tried."""
     return _is_long(request.config)
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """What chance begins with; the same in each build, which has to fail again if it fails."""
+    given = request.config.getoption("--seed", default=None)
+    chosen = int(given) if given else 1 if "CI" in os.environ else random.randrange(1 << 32)
+    print(f"--seed {chosen}")  # noqa: T201  pytest shows it beside what failed
+    return chosen
+
+
+@pytest.fixture
+def _tracing() -> None:
+    """Without the means to trace processes the test is skipped, except in a build, which may leave nothing out."""
+    if reason := strace.obstacle():
+        (pytest.fail if "CI" in os.environ else pytest.skip)(reason)
 
 
 @pytest.fixture

@@ -4,7 +4,9 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from support import losses
+from support.losses import Figures
 
 _HERE = Path(__file__).parent
 _PROJECT = _HERE.parents[1]
@@ -35,3 +37,22 @@ def test_every_test_on_the_page_exists() -> None:
     for _, test in losses.read(_PAGE):
         file, _, name = test.partition("::")
         assert f"def {name}(" in (_PROJECT / file).read_text()
+
+
+def test_a_run_replaces_what_an_earlier_one_wrote(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- figures: begin -->\n<!-- figures: end -->\nafter\n")
+    losses.write(page, [Figures("old", "a.py::test_a", 1)], "pytest")
+    losses.write(page, [Figures("new", "b.py::test_b", 2), Figures("new", "b.py::test_b", 3, 1)], "pytest")
+    assert losses.read(page) == {("new", "b.py::test_b"): (5, 1)}
+    assert losses.lost(losses.read(page)) == [("new", "b.py::test_b")]
+    assert page.read_text().startswith("before\n")
+    assert page.read_text().endswith("\nafter\n")
+
+
+def test_a_case_that_raises_is_lost() -> None:
+    figures = Figures("some", "a.py::test_a")
+    with pytest.raises(AssertionError), figures.case():
+        raise AssertionError
+    figures.failed()
+    assert (figures.cases, figures.lost) == (1, 1)

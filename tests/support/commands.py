@@ -59,6 +59,14 @@ class Running:
         assert not self.ended
         os.kill(self.pid, number)
 
+    def has_ended(self) -> bool:
+        """Return whether the command has ended, whether its end was waited for or not."""
+        return has_ended(self.pid)
+
+    def is_halted(self) -> bool:
+        """Return whether the command waits for a SIGCONT."""
+        return _state(self.pid) == "T"
+
     def said_so_far(self) -> str:
         """Return what is on standard error by now; the command goes on writing where it was."""
         descriptor = self._streams[1].fileno()
@@ -82,6 +90,19 @@ class Running:
             self.result()
 
 
+def has_ended(pid: int) -> bool:
+    """Return whether a process has ended, whether its end was waited for or not."""
+    return _state(pid) in "ZX"
+
+
+def _state(pid: int) -> str:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return "X"
+    return status.partition("\nState:\t")[2][:1]
+
+
 @dataclass(frozen=True)
 class Command:
     """What is to be run, and in which surroundings."""
@@ -90,6 +111,7 @@ class Command:
     directory: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     umask: int = _UMASK
+    halted: bool = False  #: before it has done anything, until a SIGCONT; where it is started warm
 
     @property
     def whole_environment(self) -> dict[str, str]:
@@ -155,6 +177,7 @@ class WarmStarter:
             "environment": command.whole_environment,
             "directory": str(command.directory),
             "umask": command.umask,
+            "halted": command.halted,
         }
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(self._address)

@@ -7,7 +7,6 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
 from support.commands import Result, Running
@@ -62,16 +61,9 @@ class Daemon:
                 if "READY=1" in self.told(0.5):
                     return
             except TimeoutError:
-                if self._has_ended():
+                if self.running.has_ended():
                     break
         raise TimeoutError(f"the service is not ready: {self.running.said_so_far()}")
-
-    def _has_ended(self) -> bool:
-        try:
-            status = Path(f"/proc/{self.running.pid}/status").read_text()
-        except OSError:
-            return True
-        return "\nState:\tZ" in status
 
     def entries(self, event: str | None = None) -> list[dict[str, Any]]:
         """Return what it has logged so far, all or one kind of events."""

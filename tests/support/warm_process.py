@@ -15,6 +15,7 @@ import os
 import pkgutil
 import runpy
 import select
+import signal
 import socket
 import sys
 import threading
@@ -87,6 +88,8 @@ def become(request: dict[str, object], out: int, err: int) -> NoReturn:
     os.chdir(str(directory))
     os.umask(umask)
     sys.argv = ["onec-images", *arguments]
+    if request["halted"]:
+        os.kill(os.getpid(), signal.SIGSTOP)
     try:
         runpy.run_module("daemon", run_name="__main__", alter_sys=True)
     except SystemExit as ended:
