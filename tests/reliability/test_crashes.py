@@ -1,4 +1,6 @@
-"""Killed at any moment, the service and the commands lose nothing and show nothing that is not whole."""
+"""Killed at any moment, once or several times in a row, the service and the commands lose nothing, and show nothing
+that is not whole.
+"""
 
 import math
 import random
@@ -50,9 +52,8 @@ def test_nothing_is_lost_when_a_process_is_killed_at_a_random_moment(
     for _ in range(wanted * 3):
         if figures.cases == wanted:
             break
-        delay = chance.uniform(0, lifetime.took)
-        shop = new_shop()
-        if crashes.die_and_recover(story, shop, crashes.killer(delay), end):
+        first, *again = (chance.uniform(0, lifetime.took) for _ in range(chance.randint(1, 3)))
+        if crashes.die_and_recover(story, new_shop(), crashes.killer(first), end, again=again):
             figures.tried()
 
 

@@ -270,8 +270,7 @@ def live(story: Story, shop: Workshop, spell: Spell) -> bool:
             else:
                 story.provoke(shop)
             eventually(lambda: running.has_ended() or (story.is_service and story.is_done(shop)))
-        if not running.has_ended():
-            return False
+        running.signal(signal.SIGTERM)  # the death may have come in this very moment
         result = running.result()
     assert result.status in {0, -signal.SIGKILL}, result.stderr
     return result.status != 0
@@ -395,7 +394,8 @@ def assert_all_well(story: Story, shop: Workshop, end: End) -> None:
     assert found == end
     for session in shop.sessions():
         assert session["finished_at"], session
-        assert session["status"] == "completed" or "interrupted" in session["error_message"], session
+        how = session["error_message"]  # those that were not killed are stopped
+        assert session["status"] == "completed" or "interrupted" in how or "was stopped" in how, session
     story.assert_ended(shop)
 
 
@@ -408,11 +408,28 @@ def clean_end(story: Story, shop: Workshop, spell: Spell) -> End:
     return end
 
 
-def die_and_recover(story: Story, shop: Workshop, spell: Spell, end: End) -> bool:
-    """Let a story be struck by a spell, see that nothing is lost, and return whether its process was killed."""
+def die_and_recover(
+    story: Story, shop: Workshop, spell: Spell, end: End, *, again: Sequence[float] = ()
+) -> bool:
+    """Let a story be struck by a spell, see that nothing is lost, and return whether its process was killed.
+
+    ``again`` is after how many seconds each the next that are started, to recover from that, are killed as well.
+    """
     story.prepare(shop)
     was_killed = live(story, shop, spell)
     assert_nothing_torn(story, shop)
+    for delay in again:
+        _die_again(story, shop, delay)
+        assert_nothing_torn(story, shop)
     recover(story, shop)
     assert_all_well(story, shop, end)
     return was_killed
+
+
+def _die_again(story: Story, shop: Workshop, delay: float) -> None:
+    running = shop.start(*story.arguments, halted=True)
+    eventually(running.is_halted)
+    with killer(delay)(running.pid):
+        running.signal(signal.SIGCONT)
+        eventually(running.has_ended)
+    running.result()
