@@ -1,5 +1,6 @@
 """The lines of README.md that set the service up, typed one block after the other."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -31,6 +32,18 @@ def test_the_service_runs_after_the_lines_for_a_new_installation(new_shop: Insta
         "UnitFileState": "enabled",
         "User": "onec-images",
     }
+
+
+def test_the_service_runs_after_five_lines_and_the_doctor_has_no_complaint(new_shop: InstalledShop) -> None:
+    [lines] = readme.shell_below("## Under systemd in five lines")
+    assert len(lines.splitlines()) == 5
+    type_in(new_shop.box, lines)
+    assert new_shop.show("ActiveState", "UnitFileState") == {
+        "ActiveState": "active",
+        "UnitFileState": "enabled",
+    }
+    said = new_shop.command("check", check=False)
+    assert not re.search("^error", said.stdout, re.MULTILINE), said.stdout
 
 
 def test_the_service_runs_as_the_shop_s_user_after_the_lines_for_that(new_shop: InstalledShop) -> None:

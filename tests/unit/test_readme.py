@@ -47,16 +47,23 @@ def test_the_table_of_exit_statuses_is_that_of_the_errors() -> None:
 
 
 def defaults() -> dict[str, dict[str, Any]]:
-    dumped = Settings().model_dump(mode="json", by_alias=True)
-    return {section: values for section, values in dumped.items() if isinstance(values, dict)}
+    """Return the keys of each section with their defaults, sections in sections included."""
+    found: dict[str, dict[str, Any]] = {}
+    waiting = {"": Settings().model_dump(mode="json", by_alias=True)}
+    while waiting:
+        section, values = waiting.popitem()
+        waiting |= {
+            f"{section}.{key}".strip("."): value for key, value in values.items() if isinstance(value, dict)
+        }
+        found[section] = {key: value for key, value in values.items() if not isinstance(value, dict)}
+    return {section: keys for section, keys in found.items() if section}
 
 
 @pytest.mark.parametrize("section", sorted(defaults()))
 def test_the_table_of_the_configuration_has_each_key_with_its_default(section: str) -> None:
     cells = next(cells for cells in rows_below("TOML: `--config FILE`") if cells[0] == f"`[{section}]`")
     told = dict(re.findall(r"`(\w+)` `([^`]*)`", cells[1]))
-    keys = {key: value for key, value in defaults()[section].items() if not isinstance(value, dict)}
-    assert told == {key: written(value) for key, value in keys.items()}
+    assert told == {key: written(value) for key, value in defaults()[section].items()}
 
 
 def written(value: object) -> str:
