@@ -40,7 +40,7 @@ def below(heading: str, text: str) -> str:
 
 def anchors(text: str) -> set[str]:
     """Return the anchors that the headings of a text have."""
-    return {_anchor(heading) for heading in _HEADING.findall(_prose(text))}
+    return {_anchor(heading) for heading in _HEADING.findall(prose(text))}
 
 
 def _anchor(heading: str) -> str:
@@ -50,8 +50,9 @@ def _anchor(heading: str) -> str:
 
 def links(text: str) -> list[str]:
     """Return where a text leads to, pictures included."""
-    return _LINK.findall(re.sub(r"`[^`\n]*`", "", _prose(text)))
+    return _LINK.findall(re.sub(r"`[^`\n]*`", "", prose(text)))
 
 
-def _prose(text: str) -> str:
+def prose(text: str) -> str:
+    """Return a text without its blocks of code."""
     return _FENCED.sub("", text)
