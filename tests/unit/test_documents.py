@@ -57,6 +57,22 @@ def test_the_picture_shows_what_the_command_says() -> None:
     assert [text for text, _style in picture["lines"]() if text not in drawn] == []
 
 
+def test_the_changelog_keeps_to_its_form() -> None:
+    titles = re.findall(r"^#+ (.*)$", documents.page("CHANGELOG.md"), re.MULTILINE)
+    kinds = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+    assert titles[:2] == ["Changelog", "[Unreleased]"]
+    versions = [title for title in titles[2:] if title not in kinds]
+    assert all(re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", version) for version in versions)
+
+
+def test_the_modules_that_have_rules_exist() -> None:
+    rules = documents.below("## Rules", documents.page("docs/architecture.md"))
+    named = set(re.findall(r"`([a-z]+(?:\.[a-z]+)*)`", rules)) - {"pyproject.toml"}
+    package = documents.PROJECT / "daemon"
+    paths = [package.joinpath(*name.split(".")) for name in sorted(named)]
+    assert [path.name for path in paths if not path.is_dir() and not path.with_suffix(".py").exists()] == []
+
+
 # Both languages -------------------------------------------------------------------------------------------
 
 _ENGLISH, _RUSSIAN = documents.page("README.md"), documents.page("docs/README.ru.md")
