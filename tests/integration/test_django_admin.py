@@ -121,6 +121,41 @@ def test_the_button_starts_an_import_whose_progress_the_page_shows(shop: Worksho
     assert (figures["processed"], figures["copied"], figures["errors"]) == (_SLOW, _SLOW, 0)
 
 
+def test_a_request_that_is_a_transaction_drops_the_trigger_when_its_row_is_there(
+    shop: Workshop, trigger: Path, tmp_path: Path
+) -> None:
+    with (
+        admin_of(tmp_path / "project", shop.database.url, trigger, ATOMIC_REQUESTS=True) as admin,
+        daemon(shop) as service,
+    ):
+        sell(shop, "7")
+        admin.post(BUTTON)
+        eventually(lambda: rows(shop)[0][0] == "completed")
+        assert not service.entries("task_unknown")
+    assert len(rows(shop)) == 1
+
+
+def test_the_pictures_come_onto_variants_where_those_are_attached(shop: Workshop, admin: Admin) -> None:
+    """As docs/migration.md says of a newer schema: a variant has the pictures of its parent."""
+    kinds = ("integer", "json") if shop.database.is_sqlite else ("bigint", "jsonb")
+    shop.database.execute(
+        f"CREATE TABLE product_variants (id {kinds[0]} PRIMARY KEY, onec_id varchar(100) NOT NULL UNIQUE,"
+        f" main_image varchar(100), gallery_images {kinds[1]} NOT NULL, is_active boolean NOT NULL,"
+        " updated_at timestamp with time zone NOT NULL)"
+    )
+    shop.database.execute(
+        "INSERT INTO product_variants VALUES (1, '7#1', NULL, '[]', true, CURRENT_TIMESTAMP)"
+    )
+    shop.configure("database.products", table="product_variants")
+    shop.configure("media", prefix="products/variants")
+    shop.pictures("7_a.jpg")
+    with daemon(shop):
+        admin.post(BUTTON)
+        eventually(lambda: rows(shop)[0][0] == "completed")
+    [(main,)] = shop.database.execute("SELECT main_image FROM product_variants")
+    assert main == "products/variants/00/7_a.jpg"
+
+
 def test_the_action_imports_the_products_that_are_selected(shop: Workshop, admin: Admin) -> None:
     sell(shop, "7", "8")
     shop.pictures("7_a.jpg", "8_a.jpg")

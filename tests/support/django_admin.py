@@ -43,15 +43,18 @@ class Admin:
 
 
 @contextmanager
-def admin_of(place: Path, database_url: str, trigger: Path) -> Iterator[Admin]:
-    """Make the project in a directory, with its tables in a database, and let somebody work in its admin."""
+def admin_of(place: Path, database_url: str, trigger: Path, **options: object) -> Iterator[Admin]:
+    """Make the project in a directory, with its tables in a database, and let somebody work in its admin.
+
+    The options are Django's for the database.
+    """
     shutil.copytree(_PROJECT, place)
     shutil.copytree(_EXAMPLE, place, dirs_exist_ok=True)
     for package in ("shop", "products"):
         (place / package / "__init__.py").touch()
     environment = {
         "DJANGO_SETTINGS_MODULE": "shop.settings",
-        "SHOP_DATABASE": json.dumps(_as_django_has_it(make_url(database_url))),
+        "SHOP_DATABASE": json.dumps(_as_django_has_it(make_url(database_url)) | options),
         "SHOP_TRIGGER": str(trigger),
     }
     with subprocess.Popen(
