@@ -95,8 +95,9 @@ def test_a_picture_that_was_deleted_in_1c_is_taken_off_and_stays_away(
     assert paths(PRODUCT, SECOND)[0] in shop.stored()
 
 
-def test_one_product_is_imported_again_beside_the_service(someone: Operator) -> None:
-    shop = someone.workshop
+def test_one_product_is_imported_again_beside_the_service(someone_lite: Operator) -> None:
+    shop = someone_lite.workshop
+    someone_lite.types("sudo systemctl start onec-images")
     deliver(shop, FIRST)
     source, copy = shop.root / "00" / FIRST, shop.media / paths(PRODUCT, FIRST)[0]
     right = source.read_bytes()
@@ -104,7 +105,7 @@ def test_one_product_is_imported_again_beside_the_service(someone: Operator) -> 
     copy.write_bytes(b"?" * len(right))
     os.utime(copy, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert shop.run("import", PRODUCT).status == 75
-    said = someone.follow(*blocks_below("Import one product again beside the running service"))
+    said = someone_lite.follow(*blocks_below("Import one product again beside the running service"))
     assert "1 of 1 products" in said
     assert copy.read_bytes() == right
 
@@ -198,17 +199,18 @@ def test_a_shop_that_has_moved_goes_on_and_copies_nothing(
         deliver(new_host, THIRD)
 
 
-def test_a_longer_wait_is_in_force_after_a_reload(someone: Operator) -> None:
+def test_a_longer_wait_is_in_force_after_a_reload(someone_lite: Operator) -> None:
     """A picture that stalled for longer than before is not taken for complete."""
-    shop = someone.workshop
+    shop = someone_lite.workshop
+    someone_lite.types("sudo systemctl start onec-images")
     deliver(shop, FIRST)
-    shown = someone.follow(*blocks_below("Wait longer on a slow link"))
+    shown = someone_lite.follow(*blocks_below("Wait longer on a slow link"))
     assert re.search("^settle = 60 .*\nmax_wait = 600 ", shown, re.MULTILINE)
     with open(shop.root / "00" / SECOND, "wb") as arriving:
         arriving.write(b"half")
         arriving.flush()
-        assert someone.service
-        service = someone.service
+        assert someone_lite.service
+        service = someone_lite.service
         eventually(lambda: service.status["pending"] == 1)
         time.sleep(0.5)  # longer than it waited before
         assert service.status["pending"] == 1

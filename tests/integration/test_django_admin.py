@@ -22,6 +22,9 @@ BUTTON = f"{SESSIONS}import-images/"
 
 _SLOW = 14  # pictures, each of which takes a while to decode
 
+#: For what happens before a database is asked: one kind of them is enough.
+_on_one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
 
 @pytest.fixture
 def shop(tmp_path: Path, database_url: str, starter: WarmStarter) -> Iterator[Workshop]:
@@ -167,6 +170,7 @@ def test_the_action_imports_the_products_that_are_selected(shop: Workshop, admin
     assert rows(shop)[0][2]["total_products"] == 1
 
 
+@_on_one_database
 def test_a_request_beside_one_that_waits_is_refused_and_leaves_that_one_alone(
     shop: Workshop, admin: Admin, trigger: Path
 ) -> None:
@@ -179,12 +183,14 @@ def test_a_request_beside_one_that_waits_is_refused_and_leaves_that_one_alone(
     assert trigger.read_bytes() == before
 
 
+@_on_one_database
 def test_what_nobody_can_write_is_told_on_the_page(shop: Workshop, admin: Admin, trigger: Path) -> None:
     trigger.parent.rename(shop.place / "elsewhere")
     assert said(admin.post(BUTTON))[0].startswith("Файл-триггер не записан: ")
     assert [status for status, _, _ in rows(shop)] == ["failed"]
 
 
+@_on_one_database
 def test_where_the_selected_products_do_not_fit_into_a_trigger_all_are_asked_for(
     shop: Workshop, admin: Admin, trigger: Path
 ) -> None:
@@ -198,6 +204,7 @@ def test_where_the_selected_products_do_not_fit_into_a_trigger_all_are_asked_for
     assert set(json.loads(trigger.read_text())) == {"import_type", "task_id"}
 
 
+@_on_one_database
 def test_products_that_1c_does_not_know_are_not_asked_for(
     shop: Workshop, admin: Admin, trigger: Path
 ) -> None:
