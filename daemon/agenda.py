@@ -157,7 +157,7 @@ class Agenda:
         self._size += hint not in entry.hints
         entry.hints.add(hint)
         if self._size > self._terms.max_pending:
-            self._overflow(last)
+            self.overflow(last)
 
     def mark_due(self, hints: Iterable[Hint], now: float) -> None:
         """Given hints that need not settle, let their products be due at once."""
@@ -294,13 +294,13 @@ class Agenda:
         else:
             self._wish = replace(self._wish, not_before=min(self._wish.not_before, not_before))
 
-    def _overflow(self, now: float) -> None:
-        """Drop what waits, since it is too much; a full import that begins after the last event will find it."""
-        since = max(now, *(entry.last for entry in self._pending.values()))
+    def overflow(self, now: float) -> None:
+        """Given the time, drop what waits, since it is too much; a full import will find it when it has settled."""
+        since = max([now, *(entry.last for entry in self._pending.values())])
         self._pending.clear()
         self._due.clear()
         self._size = 0
-        self.want("overflow", since)
+        self.want("overflow", since, since + self._terms.settle)
         self._wish = replace(self._wish, since=since) if self._wish else None
 
     def take_wish(self, now: float) -> Wish | None:

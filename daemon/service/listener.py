@@ -48,7 +48,7 @@ class Listener:
         seen = self._inbox.take()
         self._lookout.report(seen.gone, seen.trouble, now)
         if seen.too_much:
-            self._agenda.want("overflow", now)
+            self._agenda.overflow(now)
         for hint, (first, last) in seen.pictures.items():
             self._agenda.mark(hint, first, last)
         self._list({name for _, name in seen.directories}, now)

@@ -264,9 +264,22 @@ def test_too_many_products_become_a_full_import() -> None:
     for number in range(4):
         heard(plan, f"{number}_a", 1)
     assert plan.pending == 0
-    wish = plan.take_wish(1)
+    assert plan.take_wish(10.9) is None  # they may still be growing
+    wish = plan.take_wish(11)
     assert wish
     assert wish.reason == "overflow"
+
+
+def test_while_too_much_goes_on_happening_full_imports_are_as_far_apart_as_pictures_settle() -> None:
+    plan = agenda(max_pending=3)
+    begun = []
+    for tick in range(400):
+        now = tick / 10
+        for number in range(5):
+            heard(plan, f"{number}_a", now)
+        if plan.take_wish(now):
+            begun.append(now)
+    assert begun == [10, 20.1, 30.2]
 
 
 def test_many_reasons_for_a_full_import_make_one() -> None:
