@@ -42,6 +42,10 @@ class RowsHeldError(DatabaseUnavailableError):
     """Other transactions stand in the way of a statement: locks not given in time, a deadlock, a conflict."""
 
 
+class DatabaseForbiddenError(DatabaseUnavailableError):
+    """The database forbids our role what we ask for; the text says what is to be granted."""
+
+
 class RefusedValueError(OnecImagesError):
     """The database does not take a value: a check or a trigger of the shop, or text that it cannot hold."""
 

@@ -18,6 +18,7 @@ from daemon.db.mapping import Names
 from daemon.db.products import Products
 from daemon.db.sessions import Sessions
 from daemon.errors import (
+    DatabaseForbiddenError,
     DatabaseUnavailableError,
     OnecImagesError,
     RefusedValueError,
@@ -134,7 +135,7 @@ def _prune(shop: Shop, keep: timedelta) -> None:
     try:
         with shop.database.writing(patience=_PATIENCE) as connection:
             shop.sessions.prune(connection, keep)
-    except (RefusedValueError, RowsHeldError) as error:
+    except (DatabaseForbiddenError, RefusedValueError, RowsHeldError) as error:
         message = f"Old sessions cannot be removed: {error}"
         logger().warning("sessions_kept", message=message, reason=str(error))
 

@@ -8,6 +8,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError
 
 from daemon.errors import (
     ConfigurationError,
+    DatabaseForbiddenError,
     DatabaseUnavailableError,
     OnecImagesError,
     RefusedValueError,
@@ -45,7 +46,7 @@ def told(error: DBAPIError, name: str, grantee: Callable[[], str]) -> OnecImages
     None where it is a mistake of ours, which deserves its traceback.
     """
     if is_forbidden(error):
-        return DatabaseUnavailableError(f"{name}: {reason_of(error)}; {_remedy(error, grantee())}")
+        return DatabaseForbiddenError(f"{name}: {reason_of(error)}; {_remedy(error, grantee())}")
     if _state_of(error) in _OTHER_SCHEMA:
         return SchemaError(f"{name}: {reason_of(error)}")
     if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:

@@ -103,7 +103,7 @@ class Products:
         if is_sqlite or getattr(onec_id.type, "collation", None) == _BYTES:
             return self._list(and_(onec_id >= first, onec_id < end))
         text = cast(onec_id, Text)  # the operators of the index that Django makes for LIKE
-        return self._list(and_(text.op("~>=~")(first), text.op("~<~")(end)))
+        return self._list(and_(text.bool_op("~>=~")(first), text.bool_op("~<~")(end)))
 
     def _list(self, condition: ColumnElement[bool]) -> Select[Any]:
         c = self._columns

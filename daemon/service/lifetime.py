@@ -49,6 +49,7 @@ class Lifetime:
         self._next: Settings | None = None
         #: The last configuration that has worked.
         self._proven: Settings | None = None
+        self._awaited = ""
 
     def run(self) -> None:
         """Serve until a stop is asked for.
@@ -102,7 +103,8 @@ class Lifetime:
 
     def _refuse(self, error: OnecImagesError) -> None:
         logger().error(
-            "reload_refused", message=f"The new configuration is refused, the former one stays: {error}"
+            "reload_refused",
+            message=f"The new configuration is refused, the former one stays: {'; '.join(str(error).splitlines())}",
         )
 
     # Waiting ----------------------------------------------------------------------------------------------
@@ -122,20 +124,42 @@ class Lifetime:
         while True:
             self._supervisor.extend(_LONGEST_OPENING)
             try:
-                return stack.enter_context(shops.at_work(settings, _PATIENCE))
+                shop = stack.enter_context(shops.at_work(settings, _PATIENCE))
             except LockedError as error:
                 if not self._stands_by:
                     raise
-                bulletin.waiting("standby", f"Standing by: {error}")
+                self._await("standby", f"Standing by: {error}", bulletin)
                 is_asked_for = self._is_asked_for_within(_STANDBY, bulletin)
             except OnecImagesError as error:
-                if not (is_proven or isinstance(error, DatabaseUnavailableError)):
+                if not (is_proven or self._is_worth_waiting(error, settings)):
                     raise
-                bulletin.waiting("starting", f"Waiting for the database: {error}")
+                self._await("starting", f"Waiting for the database: {error}", bulletin)
                 is_asked_for = self._is_asked_for_within(pause, bulletin)
                 pause = min(pause * 2, _LONGEST_PAUSE)
+            else:
+                self._tell_awaited("")
+                return shop
             if is_asked_for:
                 return None
+
+    def _is_worth_waiting(self, error: OnecImagesError, settings: Settings) -> bool:
+        """Return whether a database may come up; one that a reload names for the first time has to be there."""
+        is_new = self._proven is not None and settings.database.url != self._proven.database.url
+        return isinstance(error, DatabaseUnavailableError) and not is_new
+
+    def _await(self, state: str, why: str, bulletin: Bulletin) -> None:
+        self._tell_awaited(why)
+        bulletin.waiting(state, why)
+
+    def _tell_awaited(self, why: str) -> None:
+        """Log what is waited for, once as long as that is the same, and that it has come."""
+        if why == self._awaited:
+            return
+        if why:
+            logger().warning("awaited", message=why)
+        else:
+            logger().info("awaited_over", message=f"No longer: {self._awaited}")
+        self._awaited = why
 
     def _is_asked_for_within(self, seconds: float, bulletin: Bulletin) -> bool:
         """Wait so long, and return whether a stop or another configuration was asked for meanwhile."""
