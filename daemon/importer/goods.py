@@ -102,13 +102,13 @@ class CatalogueLoader:
         One that cannot be read is an error of the session; what stood before the break is kept, and the
         others are loaded. Raises ImportFailedError if none could be, and DatabaseUnavailableError.
         """
-        failed = [file for file in sorted(files, key=GoodsFile.written_at) if not self._load(file)]
-        if len(failed) == len(files):
-            names = ", ".join(file.path for file in failed)
-            raise ImportFailedError(f"no catalogue could be loaded: {names or 'there is no file'}")
+        reasons = {file.path: self._load(file) for file in sorted(files, key=GoodsFile.written_at)}
+        if all(reasons.values()):
+            told = ", ".join(f"{path} {reason}" for path, reason in reasons.items())
+            raise ImportFailedError(f"no catalogue could be loaded: {told or 'there is no file'}")
 
-    def _load(self, file: GoodsFile) -> bool:
-        """Load one file, and return whether it could be read to its end."""
+    def _load(self, file: GoodsFile) -> str:
+        """Load one file, and return why it could not be read to its end, nothing if it could."""
         batch: list[CatalogueProduct] = []
         reason = ""
         try:
@@ -122,7 +122,7 @@ class CatalogueLoader:
             reason = str(error)
             self._session.file_failed(file.path, reason)
         self._record(batch)  # also what stood before a break
-        return not reason
+        return reason
 
     def _record(self, products: Sequence[CatalogueProduct]) -> None:
         self._host.attend()

@@ -73,6 +73,7 @@ class Session:
         #: False where the database was lost at the end: ``record`` says how the session ended, its row does not.
         self.is_saved = True
         self._is_recorded = False
+        self._is_stopped = False
         self._kept: Mapping[str, Any] = {}  # what else the row's details say
 
     @contextmanager
@@ -177,6 +178,7 @@ class Session:
             sessions.save(connection, self.record)
 
     def _fail(self, error: BaseException) -> None:
+        self._is_stopped = isinstance(error, StoppedError)
         if isinstance(error, DatabaseUnavailableError | LockedError):
             self._patiently = at_once  # it was waited for already
         if isinstance(error, StoppedError) and not self._is_recorded:
@@ -198,7 +200,8 @@ class Session:
         self._watch(self.figures)
         self.record = ended(self.record, status, self._details(), error)
         if status is Status.FAILED:
-            self._log.error("session_failed", message=_first_line(error), **_counters(self.figures))
+            say = self._log.warning if self._is_stopped else self._log.error
+            say("session_failed", message=_first_line(error), **_counters(self.figures))
         elif self._is_recorded:
             self._log.info("session_completed", message=self._so_far(), **_counters(self.figures))
         self.is_saved = False

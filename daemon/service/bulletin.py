@@ -177,7 +177,7 @@ def _doing(state: State) -> str:
     share = "" if current.percent is None else f", {current.percent} %"
     left = "" if current.left_s is None else f", {timedelta(seconds=round(current.left_s))} left"
     of_all = "" if current.total is None else f" of {current.total}"
-    return f"{current.what}: {current.processed}{of_all} products{share}{left}"
+    return f"{current.what} ({current.trigger}): {current.processed}{of_all} products{share}{left}"
 
 
 def _current(session: Session) -> Current:
@@ -207,7 +207,7 @@ def _what(import_type: str, trigger: str) -> str:
     """Return what an import does, for people."""
     if import_type == "catalog":
         return "Loading the catalogue"
-    return "Importing changed products" if trigger == "watch" else f"Importing all pictures ({trigger})"
+    return "Importing changed products" if trigger == "watch" else "Importing all pictures"
 
 
 def _left(figures: Figures) -> float | None:

@@ -95,10 +95,13 @@ class FullImports:
             self._agenda.renew(wish, now + another.delay, costs_retry=another.costs_retry)
             return
         self._troubles.set(_SUBJECT, f"the last import of all products failed: {error}")
-        logger().error("import_given_up", message="The import is not tried again before the next reconcile")
         self._agenda.schedule_reconcile(now)
         if self._agenda.reconcile_at is None:
             self._agenda.want(wish.reason, now, now + _LAST_RESORT)
+        pause = (self._agenda.reconcile_at or now + _LAST_RESORT) - now
+        logger().error(
+            "import_given_up", message=f"The import is tried again in {pause / 60:.0f} minutes at the latest"
+        )
 
 
 def _occasion(wish: Wish) -> Occasion:

@@ -147,6 +147,9 @@ class Jobs:
             elif not ownerless:
                 done.append(group)
         self._agenda.failed(batch.only(late), now)
+        if late:
+            message = f"{len(late)} products have rows that other transactions hold: they are tried again"
+            logger().info("rows_held", message=message, held=len(late))
         if awaited and batch.waiting:  # what was just sought again has been told
             _tell_awaited(awaited)
         return done

@@ -92,7 +92,8 @@ def understood(document: object) -> Order:
     if unknown := [key for key in document if key not in _KEYS]:
         names = ", ".join(map(_shown, unknown[:5]))
         raise OrderError(f"unknown key in the trigger file: {names}; accepted are {', '.join(_KEYS)}")
-    values = {_KEYS[key][0]: _KEYS[key][1](key, value) for key, value in document.items()}
+    given = {key: value for key, value in document.items() if value is not None or key not in _OPTIONAL}
+    values = {_KEYS[key][0]: _KEYS[key][1](key, value) for key, value in given.items()}
     return Order(**values)
 
 
@@ -137,6 +138,9 @@ def _shown(text: str) -> str:
     """Return a foreign text so that it fits into a line."""
     return printable(text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…")
 
+
+#: Keys whose ``null`` is as good as none, as serializers write it.
+_OPTIONAL = frozenset({"task_id", "validate_images"})
 
 #: Key of the JSON -> the field of an order, and what makes a value of it or raises OrderError.
 _KEYS: Mapping[str, tuple[str, Callable[[str, object], Any]]] = {

@@ -36,8 +36,8 @@ TERMS = Terms(10, 60, 100, 60, 3600, 0)
             replace(WATCHING, degraded=True, why=("no disk", "no luck")),
             "Watching (inotify); degraded: no disk; no luck",
         ),
-        (IMPORTING, "Full import: 41 of 100 products, 41 %, 0:01:30 left"),
-        (replace(IMPORTING, current=replace(IMPORT, total=None, left_s=None)), "Full import: 41 products"),
+        (IMPORTING, "Full import (trigger): 41 of 100 products, 41 %, 0:01:30 left"),
+        (replace(IMPORTING, current=replace(IMPORT, total=None, left_s=None)), "Full import (trigger): 41 products"),
     ],
 )  # fmt: skip
 def test_a_state_is_one_line(state: State, words: str) -> None:

@@ -76,6 +76,10 @@ def test_products_may_be_named_beside_a_catalogue() -> None:
     assert order == Order(("catalog", "images"), onec_ids=frozenset({"12"}))
 
 
+def test_what_a_serializer_writes_for_nothing_is_nothing() -> None:
+    assert read(b'{"task_id": null, "validate_images": null}') == FULL
+
+
 def test_validation_that_is_not_asked_for_is_not_one_that_is_unwanted() -> None:
     assert read(b"{}").validate_images is None
     assert read(b'{"validate_images": false}').validate_images is False
@@ -138,11 +142,11 @@ WRONG: dict[str, dict[str, list[Any]]] = {
         "must be text, not ": [["1\0"], ["\ud800"]],
     },
     "task_id": {
-        "a text of 1 to 255 characters": ["", "1" * 256, 5, None, ["1"]],
+        "a text of 1 to 255 characters": ["", "1" * 256, 5, ["1"]],
         "must be text, not ": ["1\0", "\udfff"],
     },
     "checksum": {"must be true or false": [1, 0, "true", None, []]},
-    "validate_images": {"must be true or false": [1, 0, "true", None, []]},
+    "validate_images": {"must be true or false": [1, 0, "true", []]},
 }
 
 
