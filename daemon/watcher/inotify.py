@@ -37,7 +37,7 @@ _COMPLETE = InotifyConstants.IN_CLOSE_WRITE | InotifyConstants.IN_MOVED_TO
 
 #: Not IN_DELETE: an exchange that empties a root of many files would flood the queue with what concerns nobody. That a
 #: watched directory itself is removed is told in any case.
-_ROOT_MASK = Mask(_DIRECTORY | _PICTURE | InotifyConstants.IN_MOVED_FROM)
+_ROOT_MASK = Mask(_DIRECTORY | _PICTURE | InotifyConstants.IN_MOVED_FROM | InotifyConstants.IN_MOVE_SELF)
 _SHARD_MASK = Mask(_DIRECTORY | _PICTURE | InotifyConstants.IN_DONT_FOLLOW)
 _TRIGGER_MASK = Mask(
     _DIRECTORY
@@ -191,15 +191,24 @@ class Watcher(_Reader):
             if place is None or self._closing:
                 return
             name = os.fsdecode(event.name)
-            if not event.is_directory:
+            if event.mask & InotifyConstants.IN_MOVE_SELF:
+                self._inbox.root_gone(place.root)  # it may be back by now, and have changed meanwhile
+            elif not event.is_directory:
                 if event.mask & _PICTURE:
                     self._inbox.picture(place.directory, name)
             elif not place.directory and is_shard(name):
                 self._look_at(_Place(place.root, name))
 
     def _look_at(self, place: _Place) -> None:
-        """Watch the directory that is at a place in a root now, and have it listed as a whole."""
+        """Watch the directory that is at a place in a root now, and have it listed as a whole.
+
+        Where what is above the root is elsewhere for the moment, nobody can tell what is in it, before it is back.
+        """
         if self._watch(place):
+            self._inbox.directory(*place)
+        elif not self._roots[place.root].is_dir():
+            self._inbox.root_gone(place.root)
+        elif self._watch(place):  # it may have come back between the two
             self._inbox.directory(*place)
 
     def on_watch_deleted(self, wd: WatchDescriptor) -> None:

@@ -128,6 +128,7 @@ def test_the_constants_are_those_of_the_kernel() -> None:
         "IN_MOVED_FROM": 0x40,
         "IN_MOVED_TO": 0x80,
         "IN_CREATE": 0x100,
+        "IN_MOVE_SELF": 0x800,
         "IN_ONLYDIR": 0x0100_0000,
         "IN_DONT_FOLLOW": 0x0200_0000,
         "IN_EXCL_UNLINK": 0x0400_0000,

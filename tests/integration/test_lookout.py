@@ -194,6 +194,20 @@ def test_a_root_that_is_renamed_and_back_has_appeared_or_was_never_away(post: Po
     post.is_watched("7")
 
 
+@pytest.mark.parametrize("moved", ["goods/pictures", "goods"])
+def test_a_directory_made_in_a_root_that_is_elsewhere_for_the_moment_is_found(
+    post: Post, tmp_path: Path, moved: str
+) -> None:
+    pictures = tmp_path / "away" / os.path.relpath("goods/pictures", moved)
+    (post.exchange / moved).rename(tmp_path / "away")
+    (pictures / "bb").mkdir()
+    eventually(lambda: post.box.look().gone == {0})
+    (tmp_path / "away").rename(post.exchange / moved)
+    assert post.look() == Change(appeared=[0])
+    post.put("bb/9_a.jpg")
+    post.box.wait_for("bb/9_a")
+
+
 def test_an_absolute_root_whose_link_leads_elsewhere_now_has_appeared(exchange: Path, tmp_path: Path) -> None:
     (tmp_path / "other" / "aa").mkdir(parents=True)
     (tmp_path / "link").symlink_to(exchange / "goods" / "pictures")
