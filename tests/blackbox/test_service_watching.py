@@ -2,14 +2,13 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import time
 import zipfile
 from pathlib import Path
 
 import pytest
-from support.daemon_process import daemon, eventually, is_in_step
+from support.daemon_process import daemon, eventually
 from support.workshop import Workshop, paths
 
 _UUID = "001a16a4-b810-11ed-860f-fa163edba792"
@@ -427,25 +426,6 @@ def test_more_products_than_may_be_pending_become_a_full_import(workshop: Worksh
             workshop.picture(f"{name}_a.jpg")
         service.wait_until_in_step()
         assert all(map(workshop.named, names))
-
-
-def test_events_that_the_kernel_drops_are_made_up_for(workshop: Workshop) -> None:
-    workshop.configure("watch", retry_unmatched=60)
-    names = [f"{number:05}" for number in range(20_000)]
-    workshop.products(*names[:50])
-    workshop.root.joinpath("zz").mkdir()
-    with daemon(workshop) as service:
-        service.wait_for_session(trigger="startup")
-        workshop.halt(service.running)
-        for name in names[50:]:
-            (workshop.root / "zz" / f"{name}_x.jpg").touch()
-        for name in names[:50]:
-            workshop.picture(f"zz/{name}_a.jpg")
-        service.running.signal(signal.SIGCONT)
-        eventually(lambda: all(map(workshop.named, names[:3])), within=30)
-        eventually(lambda: is_in_step(workshop, {}), within=30)
-        eventually(lambda: not service.status["degraded"], within=30)
-        assert "the kernel dropped events" in str(service.entries("degraded"))
 
 
 def test_a_picture_that_settles_during_a_full_import_does_not_wait_for_its_end(workshop: Workshop) -> None:
