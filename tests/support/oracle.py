@@ -17,6 +17,7 @@ from support.workshop import Row, Workshop
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _COLUMN = 255
+_LARGEST = 64 << 20  # bytes that are ever looked at
 _EXTENSIONS = ("jpg", "jpeg", "png")
 
 
@@ -31,7 +32,7 @@ class Terms:
     placeholder: str = "products/placeholder.png"
     mirror: bool = False
     checksum: bool = False
-    max_file_size: int = 64 << 20
+    max_file_size: int = _LARGEST
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,10 @@ class _Oracle:
     def _bring(self, key: str, name: str) -> None:
         source, path = self.sources[name], self._path(key, name)
         self.sound[name] = (
-            stat.S_ISREG(source.mode) and 0 < source.size <= self.terms.max_file_size and len(path) <= _COLUMN
+            stat.S_ISREG(source.mode)
+            and 0 < source.size <= self.terms.max_file_size
+            and len(path) <= _COLUMN
+            and name == os.fsencode(name).decode(errors="replace")
         )
         if not self.sound[name]:
             self.result.refused.add(name)
@@ -290,7 +294,8 @@ def _is_current(source: File, copy: File) -> bool:
 
 def _file(path: Path) -> File:
     found = path.lstat()
-    content = path.read_bytes() if stat.S_ISREG(found.st_mode) else b""
+    is_readable = stat.S_ISREG(found.st_mode) and found.st_size <= _LARGEST
+    content = path.read_bytes() if is_readable else b""
     return File(found.st_mode, found.st_size, found.st_mtime_ns, found.st_ctime_ns, content)
 
 

@@ -1,7 +1,6 @@
 """What must be true after a fault when nobody has helped, and who watches that nobody ever sees half a picture."""
 
 import hashlib
-import json
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -103,8 +102,3 @@ class Witness:
             self._is_over.set()
             self._thread.join()
         assert self.partial == []
-
-
-def said(service: Daemon) -> str:
-    """Return all that a service has logged, as text."""
-    return json.dumps(service.entries(), ensure_ascii=False)
