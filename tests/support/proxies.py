@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -22,6 +23,8 @@ class Proxy:
         self._listening = listening
         self._opened = opened
         self._clients: list[socket.socket] = []
+        #: Seconds that whatever is sent takes.
+        self.delay = 0.0
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
@@ -50,16 +53,16 @@ class Proxy:
                     self._opened.enter_context(end)
                 self._clients.append(client)
                 for ends in ((client, server, False), (server, client, True)):
-                    threading.Thread(target=_pass_on, args=ends, daemon=True).start()
+                    threading.Thread(target=self._pass_on, args=ends, daemon=True).start()
 
-
-def _pass_on(source: socket.socket, target: socket.socket, ends: bool) -> None:
-    with suppress(OSError):
-        while data := source.recv(_CHUNK):
-            target.sendall(data)
-    if ends:
+    def _pass_on(self, source: socket.socket, target: socket.socket, ends: bool) -> None:
         with suppress(OSError):
-            target.shutdown(socket.SHUT_RDWR)
+            while data := source.recv(_CHUNK):
+                time.sleep(self.delay)
+                target.sendall(data)
+        if ends:
+            with suppress(OSError):
+                target.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
