@@ -18,6 +18,7 @@ from support import filesystems, sql
 from support.commands import WarmStarter
 from support.daemon_process import Daemon, daemon, eventually
 from support.deeds import PRODUCT, Tree
+from support.held import memory_of
 from support.losses import Figures
 from support.postgres import server
 from support.proxies import Proxy, proxy
@@ -166,24 +167,17 @@ def test_a_flood_while_the_database_is_away_is_held_in_little_memory(
     (served.root / "zz").mkdir()
     with remote(served) as network, daemon(served) as service:
         service.wait_for_session(trigger="startup")
-        before = memory(service)
+        before = memory_of(service)
         with network.down():
             for number in range(amount):
                 (served.root / "zz" / f"x{number}_a.jpg").touch()
             send(served, 1)
             eventually(lambda: service.status["degraded"])
-            grown = memory(service) - before
+            grown = memory_of(service) - before
         with figures.case():
             assert grown < 50 << 20
             assert_nothing_lost(service)
         figures.tried(amount)
-
-
-def memory(service: Daemon) -> int:
-    """Return what a service holds in memory, in bytes."""
-    rollup = Path(f"/proc/{service.running.pid}/smaps_rollup").read_text()
-    [pss] = [line for line in rollup.splitlines() if line.startswith("Pss:")]
-    return int(pss.split()[1]) << 10
 
 
 # Transactions of the shop ---------------------------------------------------------------------------------
