@@ -228,12 +228,15 @@ def _is_same(now: os.stat_result | None, seen: os.stat_result) -> bool:
 def _is_unchanged(source: Source, seen: os.stat_result) -> bool:
     """Look at the source again by name: a replacement since then has an earlier ctime than our copy.
 
-    A source that has vanished since is no change: what was read was whole.
+    A source that has vanished since is no change: what was read was whole. Raises Refused where that cannot be told.
     """
     age = time.time_ns() - seen.st_ctime_ns
     if 0 <= age < _TICK_NS:
         time.sleep((_TICK_NS - age) / 1e9)  # a change within the same tick would leave no trace
-    now = source.status()
+    try:
+        now = source.status()
+    except OSError as error:
+        raise Refused(f"cannot be read: {error.strerror}") from error
     return now is None or _is_same(now, seen)
 
 

@@ -10,6 +10,7 @@ from errno import EACCES, EDQUOT, EIO, ENOSPC, EPERM, EROFS
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
+from typing import NoReturn
 
 import pytest
 from hypothesis import given
@@ -397,6 +398,17 @@ def test_a_source_that_vanishes_after_it_was_read_has_been_copied(bench: Bench) 
     with before("os.rename", lambda _: bench.picture.unlink(), number=1):
         assert bench.bring() == COPIED
     assert bench.content == b"picture"
+
+
+def test_a_source_that_cannot_be_looked_at_again_is_said_to_be_at_fault(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_source: Source) -> NoReturn:
+        raise OSError(EIO, os.strerror(EIO))
+
+    put(bench.picture)
+    monkeypatch.setattr(Source, "status", broken)
+    assert bench.bring() == Outcome(Result.ERROR, "cannot be read: Input/output error")
 
 
 def test_a_source_that_changes_and_then_vanishes_has_been_copied_as_it_was(bench: Bench) -> None:
