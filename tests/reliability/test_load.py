@@ -116,7 +116,7 @@ def test_a_million_pictures_are_imported_in_little_memory(
         with open(f"{root}/{names[-1]}", "wb") as file:
             file.write(names[-1].encode())
     most = 0
-    with daemon(lite) as service:
+    with daemon(lite, anew=True) as service:  # a process that shares its memory with no other
         eventually(lambda: service.entries("session_started"))
         until = time.monotonic() + 3600
         while not lite.database.execute("SELECT 1 FROM import_sessions WHERE finished_at IS NOT NULL"):
