@@ -464,7 +464,7 @@ _TRIGGERS: list[Content] = [
 ]
 
 
-@pytest.mark.fault("hostile triggers")
+@pytest.mark.fault("hostile texts")
 @pytest.mark.long
 def test_no_trigger_does_harm(workshop: Workshop, figures: Figures) -> None:
     workshop.products("7")
