@@ -6,6 +6,7 @@ import click
 
 from daemon import shop as shops
 from daemon.cli.context import Context, json_option, stoppable
+from daemon.cli.notifying import notify
 from daemon.cli.outcome import tell
 from daemon.cli.progress import progress_bar
 from daemon.db.sessions import ImportType, Trigger
@@ -43,4 +44,6 @@ def catalog_command(context: Context, files: tuple[Path, ...], *, as_json: bool)
                 goods.CatalogueLoader(shop.database, catalogue, session, host).load(found)
         except OnecImagesError as failure:
             error = failure
-    return tell(session, error, as_json=as_json)
+    status = tell(session, error, as_json=as_json)
+    notify(context, session)
+    return status

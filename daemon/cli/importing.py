@@ -8,6 +8,7 @@ import click
 
 from daemon import shop as shops
 from daemon.cli.context import Context, json_option, stoppable
+from daemon.cli.notifying import notify
 from daemon.cli.outcome import tell
 from daemon.cli.output import say
 from daemon.cli.progress import progress_bar
@@ -102,6 +103,7 @@ def import_command(  # noqa: PLR0913  one argument per option
     status = tell(session, error, as_json=as_json, **more)
     if dry_run and not as_json:
         _print_changes(findings)
+    notify(context, session)
     return status
 
 

@@ -17,6 +17,7 @@ from daemon.http.site import Serving, Site
 from daemon.notify import Supervisor
 from daemon.service.bulletin import Bulletin
 from daemon.service.lifetime import Lifetime
+from daemon.service.notices import GRACE, Notices
 from daemon.service.signals import Signals
 from daemon.state import Publisher
 
@@ -32,6 +33,7 @@ def run_command(context: Context, *, stands_by: bool) -> int:
     signals, supervisor, since = Signals(), Supervisor(context.environ), datetime.now(UTC)
     board = Board()
     site = Site(partial(_serving, board))
+    notices = Notices(context.environ)
 
     def load() -> Settings:
         return config.load(context.file, context.environ)
@@ -41,15 +43,17 @@ def run_command(context: Context, *, stands_by: bool) -> int:
         log.configure(settings.log.level, settings.log.format)
         open_site = partial(site.open, settings.http.listen)
         with Publisher(shops.state_place(settings, context.environ)) as publisher:
+            notices.follow(settings)
             # whoever has the lock has the port as well; this process may only have begun to stand by
             with suppress(ConfigurationError):
                 open_site()
-            yield Bulletin(supervisor, publisher, since, board, open_site)
+            yield Bulletin(supervisor, publisher, notices, since, board, open_site)
 
     try:
         Lifetime(load, signals, supervisor, bulletin, stands_by=stands_by).run()
     finally:
         site.close()
+        notices.close(GRACE)
         signals.ended()
     return 0
 

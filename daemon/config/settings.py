@@ -225,6 +225,19 @@ class Hooks(Section):
     on_session_end: Command = ()
     on_degraded: Command = ()
 
+    def anchored(self, directory: Path) -> Self:
+        """Return these commands with programs named by a relative path made absolute; a bare name is looked up."""
+        return self.model_copy(
+            update={
+                name: _anchored(command, directory) for name, command in self if "/" in "".join(command[:1])
+            }
+        )
+
+
+def _anchored(command: tuple[str, ...], directory: Path) -> tuple[str, ...]:
+    program, *words = command
+    return (str(directory / program), *words)
+
 
 class Settings(Section):
     """The whole configuration. As loaded, its paths and a SQLite address are absolute."""
@@ -253,6 +266,7 @@ class Settings(Section):
                 "media": self.media.model_copy(update={"dir": directory / self.media.dir}),
                 "database": self.database.model_copy(update={"url": url}),
                 "trigger": self.trigger.model_copy(update={"file": exchange / self.trigger.file}),
+                "hooks": self.hooks.anchored(directory),
             }
         )
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from daemon.agenda import Agenda, Hint
 from daemon.db.engine import Database
-from daemon.db.sessions import Sessions
+from daemon.db.sessions import SessionRecord, Sessions
 from daemon.errors import DatabaseUnavailableError
 from daemon.http.board import MOST_SESSIONS, Board
 from daemon.http.snapshot import Facts
@@ -17,6 +17,7 @@ from daemon.importer.session import Session
 from daemon.notify import Supervisor
 from daemon.service.full_imports import FullImports
 from daemon.service.keeper import DATABASE
+from daemon.service.notices import Notices
 from daemon.service.troubles import Troubles
 from daemon.state import Current, Publisher, State
 from daemon.watcher.lookout import Lookout
@@ -97,6 +98,7 @@ class Bulletin:
         self,
         supervisor: Supervisor,
         publisher: Publisher,
+        notices: Notices,
         since: datetime,
         board: Board,
         open_site: Callable[[], bool] = lambda: False,
@@ -104,6 +106,7 @@ class Bulletin:
         """Given who listens, since when the process runs, and what shows the board to others, if anything does."""
         self._supervisor = supervisor
         self._publisher = publisher
+        self._notices = notices
         self._since = since
         self.board = board
         self._open_site = open_site
@@ -120,12 +123,12 @@ class Bulletin:
 
     def starting(self) -> None:
         """Tell that the service is about to begin, or to begin anew."""
-        self._publisher.publish(_beginning("starting", "", self._since))
+        self._publish(_beginning("starting", "", self._since))
 
     def waiting(self, state: str, why: str) -> None:
         """Given what the service does before it can begin, and why, tell that it has started as far as it can."""
         beginning = _beginning(state, why, self._since)
-        self._publisher.publish(beginning)
+        self._publish(beginning)
         self.board.waiting(beginning, is_database_up=state == "standby")
         self._supervisor.ready(why)
 
@@ -155,9 +158,17 @@ class Bulletin:
 
     def _told(self, report: Report) -> State:
         state = report.state(self._since)
-        self._publisher.publish(state)
+        self._publish(state)
         self.board.show(state, report.facts())
         return state
+
+    def session_ended(self, record: SessionRecord) -> None:
+        """Given a session that has ended, tell of it."""
+        self._notices.session_ended(record)
+
+    def _publish(self, state: State) -> None:
+        self._publisher.publish(state)
+        self._notices.state(state)
 
 
 def sentence(state: State) -> str:

@@ -9,7 +9,7 @@ from daemon import shop as shops
 from daemon.agenda import Agenda, Batch, Hint
 from daemon.catalogue import CatalogueProduct
 from daemon.config import Settings
-from daemon.db.sessions import ImportType, Trigger
+from daemon.db.sessions import ImportType, SessionRecord, Trigger
 from daemon.http.board import Board
 from daemon.images import decoder
 from daemon.importer.findings import Findings
@@ -86,10 +86,11 @@ class Jobs:
         *,
         trusts_times: bool,
         board: Board,
+        ended: Callable[[SessionRecord], None],
     ) -> None:
         """Given the parts, what imports ask of the service, and whether the exchange's file system has true times.
 
-        The board is told what came of it.
+        The board is told what came of it, and ``ended`` each session that is over.
         """
         self._settings = settings
         self._shop = shop
@@ -99,6 +100,7 @@ class Jobs:
         self._clock = clock
         self._trusts_times = trusts_times
         self._board = board
+        self._ended = ended
         self._owners = Owners(shop.database, shop.products)
         self._sweeps = True  # batches: only until an import has done so; nobody else dies here
         #: The sessions under way, the one that was begun first before those that did not wait for its end.
@@ -252,6 +254,7 @@ class Jobs:
             self.running.remove(session)
             self._keeper.remember(session)
             self._board.ended(session)
+            self._ended(session.record)
 
 
 def _tell_awaited(groups: Sequence[str]) -> None:

@@ -106,6 +106,7 @@ class Service:
             clock,
             trusts_times=not is_remote,
             board=self._bulletin.board,
+            ended=self._bulletin.session_ended,
         )
         retries = Retries(settings.import_.max_retries, settings.import_.retry_delay)
         goods = GoodsFiles(settings.exchange.dir, settings.exchange.catalog, settings.watch.settle)
@@ -118,7 +119,7 @@ class Service:
         self._errands = Errands(
             Desk(spot, self._troubles, clock),
             jobs,
-            Tasks(shop, self._keeper),
+            Tasks(shop, self._keeper, self._bulletin.session_ended),
             clock,
             retries=retries,
             catalogues=self._catalogues,

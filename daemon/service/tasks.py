@@ -1,5 +1,6 @@
 """The rows of those who asked for an import under a task_id: one row for each, however often it is tried."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from daemon.db.sessions import ImportType, SessionRecord, Status, Trigger, begun, ended
@@ -13,11 +14,12 @@ from daemon.shop import Shop
 class Tasks:
     """Finds the rows of tasks, makes those that are not there, and ends those whose import never began."""
 
-    def __init__(self, shop: Shop, keeper: Keeper) -> None:
-        """Given the shop, and who waits for its database."""
+    def __init__(self, shop: Shop, keeper: Keeper, ended: Callable[[SessionRecord], None]) -> None:
+        """Given the shop, who waits for its database, and who is told each row that is ended here."""
         self._shop = shop
         self._sessions = shop.sessions
         self._keeper = keeper
+        self._ended = ended
 
     def taken(self, task_id: str, import_type: ImportType, *, is_first: bool) -> SessionRecord:
         """Given a task_id and what its row is to record, return the row, which is made if there is none.
@@ -51,7 +53,9 @@ class Tasks:
 
     def failed(self, task: SessionRecord, error: Exception) -> SessionRecord:
         """Given the row of a task whose own import did not begin, and the error, end the row and return it."""
-        return self._keeper.patiently(lambda: self._failed(task, error))
+        record = self._keeper.patiently(lambda: self._failed(task, error))
+        self._ended(record)
+        return record
 
     def _failed(self, task: SessionRecord, error: Exception) -> SessionRecord:
         with self._shop.database.writing() as connection:

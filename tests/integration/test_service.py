@@ -15,6 +15,7 @@ from daemon.errors import OnecImagesError
 from daemon.http.board import Board
 from daemon.notify import Supervisor
 from daemon.service.bulletin import Bulletin, Report
+from daemon.service.notices import Notices
 from daemon.service.service import Service
 from daemon.service.signals import Signals
 from daemon.state import Publisher, State
@@ -37,7 +38,7 @@ class Told(Bulletin):
     """Keeps what the service tells, and ends it when something is told."""
 
     def __init__(self, asked: Asked, is_enough: Callable[[State], bool]) -> None:
-        super().__init__(Supervisor({}), Publisher(None), datetime.now(UTC), Board())
+        super().__init__(Supervisor({}), Publisher(None), Notices({}), datetime.now(UTC), Board())
         self.states: list[State] = []
         self._asked = asked
         self._is_enough = is_enough

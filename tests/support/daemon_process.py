@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from support.commands import Result, Running
@@ -27,6 +28,15 @@ def eventually(ask: Callable[[], Answer], within: float = _LONG_ENOUGH) -> Answe
             raise TimeoutError(f"the last answer within {within:g} s was {answer!r}")
         time.sleep(_POLL)
     return answer
+
+
+def is_alive(process: int) -> bool:
+    """Return whether a process is there and more than what is left for its parent to see."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return False
+    return "\nState:\tZ" not in status
 
 
 class Daemon:

@@ -16,6 +16,7 @@ from daemon.naming import PictureNames
 from daemon.notify import Supervisor
 from daemon.service.bulletin import Bulletin, Report, sentence
 from daemon.service.full_imports import FullImports
+from daemon.service.notices import Notices
 from daemon.service.troubles import Troubles
 from daemon.state import Publisher, State
 from daemon.watcher.inbox import Inbox
@@ -89,7 +90,7 @@ def manager(tmp_path: Path) -> socket:
 def test_all_who_listen_are_told(tmp_path: Path, manager: socket) -> None:
     with manager, Publisher(tmp_path / "state") as publisher:
         supervisor = Supervisor({"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "60000000"})
-        bulletin = Bulletin(supervisor, publisher, MOMENT, Board())
+        bulletin = Bulletin(supervisor, publisher, Notices({}), MOMENT, Board())
         bulletin.waiting("standby", "Standing by: another one is at work")
         assert manager.recv(4096) == b"READY=1\nSTATUS=Standing by: another one is at work"
         waiting = states.read(tmp_path / "state")
@@ -123,7 +124,7 @@ def test_that_nothing_happens_is_told_less_often_than_what_does(tmp_path: Path) 
     lookout.start(0)
     told = Counted(agenda, [], troubles, lambda: 0, lookout, Imports(), backend="inotify")
     with Publisher(tmp_path / "state") as publisher:
-        bulletin = Bulletin(Supervisor({}), publisher, MOMENT, Board())
+        bulletin = Bulletin(Supervisor({}), publisher, Notices({}), MOMENT, Board())
         for _ in range(5):
             bulletin.tell(told)
         assert len(asked) == 1

@@ -91,6 +91,16 @@ def test_absolute_paths_stay(write: Write) -> None:
     assert settings.trigger.file == Path("/run/shop/trigger")
 
 
+def test_the_program_of_a_hook_is_relative_to_the_file_where_it_is_a_path(
+    write: Write, tmp_path: Path
+) -> None:
+    hooks = load(
+        write('[hooks]\non_session_end = ["bin/tell", "a/b"]\non_degraded = ["curl", "a/b"]\n'), {}
+    ).hooks
+    assert hooks.on_session_end == (f"{tmp_path}/bin/tell", "a/b")
+    assert hooks.on_degraded == ("curl", "a/b")
+
+
 def test_a_file_named_relatively_anchors_in_its_directory(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
