@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import click
-
 from daemon import shop as shops
-from daemon.cli.context import Context, json_option, stoppable
+from daemon.cli.context import Context, stoppable
 from daemon.cli.notifying import notify
 from daemon.cli.outcome import tell
 from daemon.cli.progress import progress_bar
@@ -16,10 +14,6 @@ from daemon.importer.host import Host
 from daemon.importer.session import Occasion, Session
 
 
-@click.command("catalog")
-@click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path, readable=False))
-@json_option
-@click.pass_obj
 def catalog_command(context: Context, files: tuple[Path, ...], *, as_json: bool) -> int:
     """Load the catalogue: the files given, or those in the exchange directory."""
     settings = context.settings

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import click
 
-from daemon.cli.context import Context, json_option
+from daemon.cli.context import Context
 from daemon.cli.output import print_json, say
 from daemon.doctor import Finding, State, examine
 from daemon.naming import printable
@@ -13,9 +13,6 @@ _COLOURS = {State.OK: "green", State.WARNING: "yellow", State.ERROR: "red"}
 _WIDTH = max(map(len, State)) + 1
 
 
-@click.command("check")
-@json_option
-@click.pass_obj
 def check_command(context: Context, *, as_json: bool) -> int:
     """Examine the configuration and all it points at, and name the remedies. Nothing is changed."""
     findings = examine(context.settings, context.file)

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
-import click
-
-from daemon import config, log
-from daemon.config import Settings
+if TYPE_CHECKING:
+    from daemon.config import Settings
 
 
 @dataclass
@@ -25,19 +24,18 @@ class Context:
     @cached_property
     def file(self) -> Path:
         """The configuration file. Raises ConfigurationError."""
+        from daemon import config
+
         return config.find_file(self.explicit, self.environ, self.directory)
 
     @cached_property
-    def settings(self) -> Settings:
+    def settings(self) -> "Settings":
         """The settings; the log follows them from here on. Raises ConfigurationError."""
+        from daemon import config, log
+
         settings = config.load(self.file, self.environ)
         log.configure(settings.log.level, settings.log.format)
         return settings
-
-
-json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON document on standard output."
-)
 
 
 class Stop:

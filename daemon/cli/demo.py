@@ -82,20 +82,15 @@ class Terminal:
         return shlex.join(["onec-images", "--config", str(self.file), *command])
 
     def _run(self, name: str, *arguments: str) -> int:
-        from daemon.cli.main import commands  # it imports this module
+        from daemon.cli.main import program  # it imports this module
 
         context = Context(self.file, _ENVIRON, self.file.parent)
-        command = cast("click.Command", commands.get_command(click.Context(commands), name))
+        command = cast("click.Command", program.get_command(click.Context(program), name))
         status = command.main(list(arguments), f"onec-images {name}", standalone_mode=False, obj=context)
         return status if isinstance(status, int) else 0
 
 
-@click.command("demo")
-@click.argument(
-    "directory", metavar="[DIR]", required=False, type=click.Path(path_type=Path, file_okay=False)
-)
-@click.pass_obj
-def demo_command(context: Context, directory: Path | None) -> None:
+def demo_command(context: Context, directory: Path | None) -> int:
     """Build a small 1C exchange with real pictures in DIR, import it, and see the service at work on it."""
     place = (
         _empty(context.directory / directory)
@@ -114,6 +109,7 @@ def demo_command(context: Context, directory: Path | None) -> None:
     say("\nAll of it is on record:")
     terminal.type("sessions")
     _show_where_to_look(place, terminal)
+    return 0
 
 
 def _empty(directory: Path) -> Path:

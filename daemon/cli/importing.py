@@ -7,7 +7,7 @@ from dataclasses import replace
 import click
 
 from daemon import shop as shops
-from daemon.cli.context import Context, json_option, stoppable
+from daemon.cli.context import Context, stoppable
 from daemon.cli.notifying import notify
 from daemon.cli.outcome import tell
 from daemon.cli.output import say
@@ -42,22 +42,6 @@ class Changes(Findings):
             self.shown.append(change)
 
 
-@click.command("import")
-@click.argument("onec_ids", metavar="[ONEC_ID]...", nargs=-1)
-@click.option(
-    "--shard",
-    "shards",
-    metavar="XX",
-    multiple=True,
-    help="Only products of this shard; repeatable, or separated by commas.",
-)
-@click.option("--dry-run", is_flag=True, help="Write nothing, and say what would be done.")
-@click.option("--checksum", is_flag=True, help="Compare the contents of everything, whatever the times say.")
-@click.option("--validate-images", is_flag=True, help="Decode each picture before it is copied.")
-@click.option("--from-media", is_flag=True, help="Also take up stored pictures that no row names.")
-@click.option("--limit", metavar="N", type=click.IntRange(min=1), help="At most this many products.")
-@json_option
-@click.pass_obj
 def import_command(  # noqa: PLR0913  one argument per option
     context: Context,
     onec_ids: tuple[str, ...],

@@ -5,51 +5,32 @@ import json
 import os
 import resource
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import click
 
 from daemon import __version__
+from daemon.cli import commands
 from daemon.cli.context import Context
 from daemon.cli.output import abandon, complete_streams
 from daemon.errors import OnecImagesError, OutputError, ReaderGoneError
 
-_GARBAGE = (
-    50_000  # objects made before cycles are looked for: an import makes many objects and hardly a cycle
-)
+#: Objects made before cycles are looked for: an import makes many objects and hardly a cycle.
+_GARBAGE = 50_000
 
-#: Command -> module of the function of the same name; each is imported only when it is used.
-_COMMANDS = {
-    "run": "run",
-    "import": "importing",
-    "catalog": "catalog",
-    "status": "status",
-    "sessions": "records",
-    "session": "records",
-    "report": "report",
-    "trigger": "trigger",
-    "check": "check",
-    "config": "configuration",
-    "init-db": "configuration",
-    "demo": "demo",
-}
-
-
-class _Commands(click.Group):
+class _InOrder(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in _COMMANDS:
-            return None
-        module = import_module(f"daemon.cli.{_COMMANDS[cmd_name]}")
-        command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
-        return command
+        """Return the commands as they are listed, the most important first."""
+        return list(self.commands)
 
 
 @click.group(
-    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=_InOrder,
+    commands=commands.ALL,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="\b\n`onec-images COMMAND --help` tells more of a command, with examples. To begin with:\n"
+    "  onec-images demo\n      A small shop, to see what this does.\n"
+    "  onec-images check\n      What is wrong with an installation, and what mends it.",
 )
 @click.option(
     "--config",
@@ -60,7 +41,7 @@ class _Commands(click.Group):
 )
 @click.version_option(__version__, prog_name="onec-images")
 @click.pass_context
-def commands(ctx: click.Context, file: Path | None) -> None:
+def program(ctx: click.Context, file: Path | None) -> None:
     """Bring the product pictures of a 1C exchange into a shop's media directory and database."""
     ctx.obj = Context(file, os.environ, Path.cwd())
 
@@ -76,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     _allow_open_files()
     gc.set_threshold(_GARBAGE)
     try:
-        status = commands.main(arguments, prog_name="onec-images", standalone_mode=False)
+        status = program.main(arguments, prog_name="onec-images", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -1,9 +1,7 @@
 """The commands ``sessions`` and ``session``."""
 
-import click
-
 from daemon import shop as shops
-from daemon.cli.context import Context, json_option
+from daemon.cli.context import Context
 from daemon.cli.outcome import line, sentence
 from daemon.cli.output import print_json, say
 from daemon.db.sessions import SessionRecord, Status
@@ -11,23 +9,6 @@ from daemon.errors import OnecImagesError
 from daemon.naming import printable
 
 
-@click.command("sessions")
-@click.option(
-    "--limit",
-    metavar="N",
-    type=click.IntRange(min=1),
-    default=20,
-    show_default=True,
-    help="At most this many.",
-)
-@click.option(
-    "--status",
-    metavar="S",
-    type=click.Choice([status.value for status in Status]),
-    help="Only those with this status.",
-)
-@json_option
-@click.pass_obj
 def sessions_command(context: Context, limit: int, status: str | None, *, as_json: bool) -> int:
     """List the sessions, newest first."""
     with shops.looked_at(context.settings) as shop, shop.database.reading() as connection:
@@ -42,10 +23,6 @@ def sessions_command(context: Context, limit: int, status: str | None, *, as_jso
     return 0
 
 
-@click.command("session")
-@click.argument("session_id", metavar="ID")
-@json_option
-@click.pass_obj
 def session_command(context: Context, session_id: str, *, as_json: bool) -> int:
     """Show one session."""
     with shops.looked_at(context.settings) as shop, shop.database.reading() as connection:

@@ -5,11 +5,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import click
-
 from daemon import log
 from daemon import shop as shops
-from daemon.cli.context import Context, json_option, stoppable
+from daemon.cli.context import Context, stoppable
 from daemon.cli.output import say
 from daemon.db.sessions import ImportType, Trigger
 from daemon.images import decoder
@@ -87,10 +85,6 @@ def _text(value: object) -> object:
     return printable(value) if isinstance(value, str) else value
 
 
-@click.command("report")
-@click.argument("kind", type=click.Choice(["no-picture", "unmatched", "errors"]))
-@json_option
-@click.pass_obj
 def report_command(context: Context, kind: str, *, as_json: bool) -> int:
     """List products without a picture, pictures without a product, or what cannot be imported.
 

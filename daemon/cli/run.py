@@ -5,8 +5,6 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 
-import click
-
 from daemon import config, log
 from daemon import shop as shops
 from daemon.cli.context import Context
@@ -22,9 +20,6 @@ from daemon.service.signals import Signals
 from daemon.state import Publisher
 
 
-@click.command("run")
-@click.option("--wait", "stands_by", is_flag=True, help="Stand by while another process is at work.")
-@click.pass_obj
 def run_command(context: Context, *, stands_by: bool) -> int:
     """Keep the products up to date: import all pictures, then each one that arrives.
 

@@ -7,7 +7,7 @@ import click
 from daemon import shop as shops
 from daemon import state as states
 from daemon.cli import standing
-from daemon.cli.context import Context, json_option
+from daemon.cli.context import Context
 from daemon.cli.output import print_json, say
 from daemon.config import Settings
 from daemon.db.sessions import SessionRecord
@@ -46,10 +46,6 @@ class Sight:
         self._complaint = complaint
 
 
-@click.command("status")
-@json_option
-@click.option("--follow", is_flag=True, help="Go on until Ctrl-C; with --json a document a line.")
-@click.pass_obj
 def status_command(context: Context, *, as_json: bool, follow: bool) -> int:
     """Tell what the service does now, and its last sessions; the exit status is 1 if it is not running or degraded."""
     sight = Sight(context.settings, context.environ)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from daemon.cli.context import Context, json_option
+from daemon.cli.context import Context
 from daemon.cli.outcome import in_words
 from daemon.cli.output import print_json, say
 from daemon.errors import OnecImagesError, UsageError
@@ -27,21 +27,6 @@ _RESULT_POLL = 0.1  # seconds; a result lies there for a second at least, before
 _PATIENCE = 5.0  # seconds in which a daemon has claimed a trigger if it is there and free
 
 
-@click.command("trigger")
-@click.argument("onec_ids", metavar="[ONEC_ID]...", nargs=-1)
-@click.option(
-    "--type",
-    "types",
-    metavar="T",
-    type=click.Choice(orders.TYPES),
-    multiple=True,
-    help="What is imported: images (the default) or catalog; repeatable.",
-)
-@click.option("--task-id", metavar="ID", help="The task_id of the session.")
-@click.option("--checksum", is_flag=True, help="Compare the contents of everything, whatever the times say.")
-@click.option("--wait", is_flag=True, help="Wait for the result, print it, and exit as import would.")
-@json_option
-@click.pass_obj
 def trigger_command(  # noqa: PLR0913  one argument per option
     context: Context,
     onec_ids: tuple[str, ...],

@@ -7,7 +7,7 @@ import click
 import pytest
 
 from daemon import errors
-from daemon.cli.main import commands
+from daemon.cli.main import program
 from daemon.config import Settings
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -26,11 +26,11 @@ def test_every_command_is_in_the_table_and_every_one_in_the_table_exists() -> No
     named = {
         name for cells in rows_below("## Use it") for name in re.findall(r"`onec-images ([\w-]+)", cells[0])
     }
-    assert named == set(commands.list_commands(click.Context(commands)))
+    assert named == set(program.list_commands(click.Context(program)))
 
 
 def test_every_option_of_import_in_the_table_exists() -> None:
-    command = commands.get_command(click.Context(commands), "import")
+    command = program.get_command(click.Context(program), "import")
     assert command
     existing = {option for parameter in command.params for option in parameter.opts}
     told = {
