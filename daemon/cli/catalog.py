@@ -23,7 +23,11 @@ def catalog_command(context: Context, files: tuple[Path, ...], *, as_json: bool)
         else goods.in_exchange(settings.exchange.dir, settings.exchange.catalog)
     )
     error: OnecImagesError | None = None
-    with shops.at_work(settings) as shop, stoppable() as stop, progress_bar("Loading") as watch:
+    with (
+        shops.at_work(settings) as shop,
+        stoppable() as stop,
+        progress_bar("Loading", environ=context.environ) as watch,
+    ):
         catalogue = shop.needed_catalogue()
         session = Session(
             shop.database,

@@ -6,6 +6,7 @@ import click
 
 from daemon.cli.context import Context
 from daemon.cli.output import print_json, say
+from daemon.cli.progress import working
 from daemon.doctor import Finding, State, examine
 from daemon.naming import printable
 
@@ -16,7 +17,8 @@ _WIDTH = max(map(len, State)) + 1
 def check_command(context: Context, *, as_json: bool) -> int:
     """Examine the configuration and all it points at, and name the remedies. Nothing is changed."""
     findings = examine(context.settings, context.file)
-    seen = list(findings if as_json else _printed(findings))
+    with working("Examining"):
+        seen = list(findings if as_json else _printed(findings))
     healthy = all(finding.state is not State.ERROR for finding in seen)
     if as_json:
         print_json({"ok": healthy, "findings": [_printable(finding) for finding in seen]})

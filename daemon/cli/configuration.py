@@ -4,6 +4,7 @@ from daemon import config
 from daemon import shop as shops
 from daemon.cli.context import Context
 from daemon.cli.output import say
+from daemon.cli.progress import working
 
 
 def config_command(context: Context) -> int:
@@ -15,6 +16,8 @@ def config_command(context: Context) -> int:
 
 def init_db_command(context: Context) -> int:
     """Create or upgrade the daemon's own tables. In a shop's database that is only the catalogue's."""
-    with shops.opened(context.settings) as shop:
-        say(f"The tables are there: {shop.database.name}")
+    settings = context.settings
+    with working("Making the tables"), shops.opened(settings) as shop:
+        name = shop.database.name
+    say(f"The tables are there: {name}")
     return 0

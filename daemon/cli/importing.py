@@ -60,7 +60,7 @@ def import_command(  # noqa: PLR0913  one argument per option
     with (
         _opened(settings, dry_run=dry_run) as shop,
         stoppable() as stop,
-        progress_bar("Importing", "products, {copied} pictures copied") as watch,
+        progress_bar("Importing", "products, {copied} pictures copied", context.environ) as watch,
     ):
         plan = shops.plan(settings, shop.products)
         terms = replace(plan.terms, checksum=checksum, dry_run=dry_run)

@@ -1,32 +1,44 @@
-"""A progress bar on a terminal."""
+"""How far long work is: a bar on a terminal, a status for systemd, lines elsewhere."""
 
+import os
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import click
+
+from daemon.cli import standing
 from daemon.importer.figures import Figures
 from daemon.importer.session import Watch
+from daemon.notify import Supervisor
+from daemon.state import Current
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, ProgressColumn
 
+_LINES = 10.0  # seconds between two lines where there is no bar
+_STATUSES = 1.0  # seconds between two messages to systemd
+
+#: Told what the service does now, None if it imports nothing.
+Follow = Callable[[Current | None], None]
+
 
 @contextmanager
-def progress_bar(title: str, told: str = "products") -> Iterator[Watch | None]:
+def progress_bar(
+    title: str, told: str = "products", environ: Mapping[str, str] = os.environ
+) -> Iterator[Watch]:
     """Given a title and what is told beside the figures, draw a bar on standard error, and yield who moves it.
 
-    ``{copied}`` in the text is the number of pictures copied.
-    Where standard error is no terminal there is no bar, and None is yielded.
+    ``{copied}`` in the text is the number of pictures copied. Where standard error is no terminal there is no bar: the
+    log tells of progress there, and systemd is told where it wants to know.
     """
     if not sys.stderr.isatty():
-        yield None
+        yield _for_systemd(title, told, Supervisor(environ))
         return
-    from rich.console import Console
-    from rich.progress import TimeRemainingColumn
-
-    with bar(TimeRemainingColumn(), console=Console(stderr=True)) as progress:
+    with _timed_bar() as progress:
         task = progress.add_task(title, total=None, told="")
 
         def watch(figures: Figures) -> None:
@@ -38,10 +50,88 @@ def progress_bar(title: str, told: str = "products") -> Iterator[Watch | None]:
         yield watch
 
 
+def _for_systemd(title: str, told: str, supervisor: Supervisor) -> Watch:
+    next_at = 0.0
+
+    def watch(figures: Figures) -> None:
+        nonlocal next_at
+        now = time.monotonic()
+        if now >= next_at:
+            next_at = now + _STATUSES
+            of_all = f" of {figures.total_products}" if figures.total_products else ""
+            more = told.format(copied=figures.copied)
+            supervisor.status(f"{title}: {figures.processed}{of_all} {more}")
+
+    return watch
+
+
+@contextmanager
+def following_bar() -> Iterator[Follow]:
+    """Draw a bar for what the service imports, or now and then a line elsewhere, and yield who is told what that is."""
+    if not sys.stderr.isatty():
+        yield _in_lines()
+        return
+    with _timed_bar() as progress:
+        task = progress.add_task("Waiting for the service", total=None, told="")
+
+        def follow(current: Current | None) -> None:
+            if current:
+                progress.update(
+                    task,
+                    description=standing.title(current),
+                    total=current.total,
+                    completed=current.processed,
+                    told=f"products, {current.copied} pictures copied",
+                )
+
+        yield follow
+
+
+def _in_lines() -> Follow:
+    next_at = time.monotonic() + _LINES
+
+    def follow(current: Current | None) -> None:
+        nonlocal next_at
+        now = time.monotonic()
+        if current and now >= next_at:
+            next_at = now + _LINES
+            click.echo(f"onec-images: {standing.current_line(current)}", err=True)
+
+    return follow
+
+
+@contextmanager
+def working(title: str) -> Iterator[None]:
+    """Given a title, show on a terminal that something is done of which nobody knows how long it takes."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as progress:
+        progress.add_task(title, total=None)
+        yield
+
+
+def _timed_bar() -> "Progress":
+    """Return bars on standard error with the time left."""
+    from rich.console import Console
+    from rich.progress import TimeRemainingColumn
+
+    return bar(TimeRemainingColumn(), console=Console(stderr=True))
+
+
 def bar(*more: "ProgressColumn", console: "Console | None" = None) -> "Progress":
-    """Given further columns and where to draw, return bars, each with its title, figures, and the field ``told``."""
+    """Given further columns and where to draw, return bars, each with its title, figures, and the field ``told``.
+
+    What is printed meanwhile stands above them on a terminal, and goes where it is sent to elsewhere.
+    """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     told = TextColumn("{task.fields[told]}", markup=False)
     title = TextColumn("{task.description}", markup=False)
-    return Progress(title, BarColumn(), MofNCompleteColumn(), told, *more, console=console)
+    columns = (title, BarColumn(), MofNCompleteColumn(), told, *more)
+    return Progress(*columns, console=console, redirect_stdout=sys.stdout.isatty())

@@ -9,6 +9,7 @@ from daemon import log
 from daemon import shop as shops
 from daemon.cli.context import Context, stoppable
 from daemon.cli.output import say
+from daemon.cli.progress import progress_bar
 from daemon.db.sessions import ImportType, Trigger
 from daemon.images import decoder
 from daemon.importer.findings import Findings
@@ -92,7 +93,11 @@ def report_command(context: Context, kind: str, *, as_json: bool) -> int:
     """
     settings = context.settings
     log.configure("nothing", settings.log.format)  # the list itself is what is asked for
-    with shops.looked_at(settings) as shop, stoppable() as stop:
+    with (
+        shops.looked_at(settings) as shop,
+        stoppable() as stop,
+        progress_bar("Looking", environ=context.environ) as watch,
+    ):
         printer = _Document(kind) if as_json else _Lines()
         plan = shops.plan(settings, shop.products)
         validate = decoder(settings.exchange.extensions) if settings.import_.validate_images else None
@@ -104,6 +109,7 @@ def report_command(context: Context, kind: str, *, as_json: bool) -> int:
             Reported(kind, printer.tell),
             Host(should_stop=stop),
         )
-        import_images(settings, shop, Session(shop.database, None, shop.sessions.daemon), request)
+        session = Session(shop.database, None, shop.sessions.daemon, watch=watch)
+        import_images(settings, shop, session, request)
         printer.end()
     return 0

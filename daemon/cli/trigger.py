@@ -3,15 +3,19 @@
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from errno import EACCES, EPERM
 from pathlib import Path
 from typing import Any
 
 import click
 
+from daemon import shop as shops
+from daemon import state as states
 from daemon.cli.context import Context
 from daemon.cli.outcome import in_words
 from daemon.cli.output import print_json, say
+from daemon.cli.progress import Follow, following_bar
 from daemon.errors import OnecImagesError, UsageError
 from daemon.naming import printable
 from daemon.triggers import order as orders
@@ -23,6 +27,7 @@ from daemon.triggers.spot import running_path
 _DONE, _FAILED, _FILES_FAILED, _INTERRUPTED = 0, 1, 3, 130
 
 _CLAIM_POLL = 0.1  # seconds
+_LOOK = 0.5  # seconds between two looks at the service
 _RESULT_POLL = 0.1  # seconds; a result lies there for a second at least, before another claim removes it
 _PATIENCE = 5.0  # seconds in which a daemon has claimed a trigger if it is there and free
 
@@ -43,7 +48,9 @@ def trigger_command(  # noqa: PLR0913  one argument per option
     try:
         with _dropped(path, order) as drop:
             if wait:
-                return _tell(_awaited(path, drop), as_json=as_json)
+                with following_bar() as follow:
+                    result = _awaited(path, drop, _Looks(context, follow))
+                return _tell(result, as_json=as_json)
     except KeyboardInterrupt:
         click.echo(f"onec-images: stopped waiting; {_shown(path)} stays as it is", err=True)
         return _INTERRUPTED
@@ -122,10 +129,28 @@ def _not_dropped(path: Path, error: OSError) -> str:
 # Waiting --------------------------------------------------------------------------------------------------
 
 
-def _awaited(path: Path, drop: Drop) -> dict[str, Any]:
+class _Looks:
+    """Looks at the service now and then, and tells how far it is; where that cannot be seen, nothing is told."""
+
+    def __init__(self, context: Context, follow: Follow) -> None:
+        self._places = shops.state_places(context.settings, context.environ)
+        self._follow = follow
+        self._next_at = 0.0
+
+    def look(self) -> None:
+        """Look, if it is time to."""
+        if time.monotonic() >= self._next_at:
+            self._next_at = time.monotonic() + _LOOK
+            with suppress(OnecImagesError):
+                state = states.find(self._places)
+                self._follow(state.current if state else None)
+
+
+def _awaited(path: Path, drop: Drop, looks: _Looks) -> dict[str, Any]:
     """Return the result of a trigger, however long that takes. Raises OnecImagesError where there will be none."""
     hints = _Hints(path)
     while True:
+        looks.look()
         where = drop.whereabouts()
         if where is Whereabouts.UNCLAIMED:
             hints.unclaimed()

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import pty
 import re
 import shlex
 import shutil
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from support.commands import AS_ANY_USER, Command, Result, WarmStarter, program
+from support.terminals import shown
 from support.workshop import Workshop, catalogue_text, everything_below, paths
 
 LOWER = "8204be24-15b9-11ea-81b8-00155d3cae02"
@@ -394,30 +394,11 @@ def test_a_bar_moves_on_a_terminal_only(lite: Workshop) -> None:
     lite.products(*(f"{number:03}" for number in range(200)))
     lite.pictures(*(f"{number:03}.jpg" for number in range(200)))
     assert "\r" not in lite.run("import").stderr
-    ours, theirs = pty.openpty()
-    command = Command(["--config", str(lite.config_file), "import", "--json"], lite.place)
-    with subprocess.Popen(
-        [*program(), *command.arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-        env=command.whole_environment | {"TERM": "xterm", "COLUMNS": "100"},
-        cwd=lite.place,
-    ) as process:
-        os.close(theirs)
-        told = b""
-        try:
-            while part := os.read(ours, 65536):
-                told += part
-        except OSError:  # the terminal's other end is closed
-            pass
-        assert process.stdout is not None
-        document = json.loads(process.stdout.read())
-    os.close(ours)
-    assert process.returncode == 0
-    assert document["report_details"]["processed"] == 200
-    assert b"200" in told
-    assert b"\r" in told
+    seen = shown(["--config", str(lite.config_file), "import", "--json"], lite.place)
+    assert seen.status == 0
+    assert json.loads(seen.stdout)["report_details"]["processed"] == 200
+    assert "200" in seen.terminal
+    assert "\r" in seen.terminal
 
 
 def test_a_limit_of_any_size_is_a_limit(workshop: Workshop) -> None:
