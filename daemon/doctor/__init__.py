@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from daemon.config import Settings
-from daemon.doctor import configuration, database, exchange, media, system, unit
+from daemon.doctor import configuration, database, exchange, hooks, media, system, unit
 from daemon.doctor.finding import Finding, State
 
 __all__ = ["Finding", "State", "examine"]
@@ -19,5 +19,6 @@ def examine(settings: Settings, file: Path) -> Iterator[Finding]:
     yield from exchange.examine(settings)
     yield from media.examine(settings)
     yield from database.examine(settings, file)
+    yield from hooks.examine(settings, file)
     yield from unit.examine(settings, file)
     yield from system.examine(settings)

@@ -124,6 +124,9 @@ def places(settings: Settings, file: Path) -> Iterator[Place]:
     prefix = _real(media / settings.media.prefix)
     yield Place("the media directory", media if is_missing(prefix) else prefix, View.WRITABLE)
     yield Place("the directory of the trigger file", _real(settings.trigger.file.parent), View.WRITABLE)
+    for name, command in settings.hooks:
+        if command and os.path.isabs(command[0]):
+            yield Place(f"the command of [hooks] {name}", _real(Path(command[0])), View.READ_ONLY)
     if database_file := inspection.file_of(settings.database.url):
         yield Place("the directory of the database", _real(database_file).parent, View.WRITABLE)
 
