@@ -1,6 +1,8 @@
 """The command ``check``."""
 
+import sys
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 
 import click
 
@@ -17,7 +19,8 @@ _WIDTH = max(map(len, State)) + 1
 def check_command(context: Context, *, as_json: bool) -> int:
     """Examine the configuration and all it points at, and name the remedies. Nothing is changed."""
     findings = examine(context.settings, context.file)
-    with working("Examining"):
+    is_silent = as_json or not sys.stdout.isatty()
+    with working("Examining") if is_silent else nullcontext():
         seen = list(findings if as_json else _printed(findings))
     healthy = all(finding.state is not State.ERROR for finding in seen)
     if as_json:

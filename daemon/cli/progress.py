@@ -26,17 +26,35 @@ _STATUSES = 1.0  # seconds between two messages to systemd
 Follow = Callable[[Current | None], None]
 
 
+class Bar:
+    """Told the figures of a session whenever they have moved."""
+
+    def __init__(self, watch: Watch, give_way: Callable[[], None] = lambda: None) -> None:
+        """Given what shows the figures, and what takes that off the terminal."""
+        self._watch = watch
+        self._give_way = give_way
+
+    def __call__(self, figures: Figures) -> None:
+        """Given the figures, show them."""
+        self._watch(figures)
+
+    def give_way(self) -> None:
+        """Make room for what is printed, if that goes to the terminal too; it tells of progress itself."""
+        if sys.stdout.isatty():
+            self._give_way()
+
+
 @contextmanager
 def progress_bar(
     title: str, told: str = "products", environ: Mapping[str, str] = os.environ
-) -> Iterator[Watch]:
+) -> Iterator[Bar]:
     """Given a title and what is told beside the figures, draw a bar on standard error, and yield who moves it.
 
     ``{copied}`` in the text is the number of pictures copied. Where standard error is no terminal there is no bar: the
     log tells of progress there, and systemd is told where it wants to know.
     """
     if not sys.stderr.isatty():
-        yield _for_systemd(title, told, Supervisor(environ))
+        yield Bar(_for_systemd(title, told, Supervisor(environ)))
         return
     with _timed_bar() as progress:
         task = progress.add_task(title, total=None, told="")
@@ -47,7 +65,11 @@ def progress_bar(
                 task, total=total, completed=figures.processed, told=told.format(copied=figures.copied)
             )
 
-        yield watch
+        def give_way() -> None:
+            progress.live.transient = True
+            progress.stop()
+
+        yield Bar(watch, give_way)
 
 
 def _for_systemd(title: str, told: str, supervisor: Supervisor) -> Watch:
@@ -102,7 +124,10 @@ def _in_lines() -> Follow:
 
 @contextmanager
 def working(title: str) -> Iterator[None]:
-    """Given a title, show on a terminal that something is done of which nobody knows how long it takes."""
+    """Given a title, show on a terminal that something is done of which nobody knows how long it takes.
+
+    Nothing may be printed on the same terminal meanwhile.
+    """
     if not sys.stderr.isatty():
         yield
         return
@@ -111,7 +136,7 @@ def working(title: str) -> Iterator[None]:
 
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as progress:
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
         progress.add_task(title, total=None)
         yield
 
@@ -127,11 +152,11 @@ def _timed_bar() -> "Progress":
 def bar(*more: "ProgressColumn", console: "Console | None" = None) -> "Progress":
     """Given further columns and where to draw, return bars, each with its title, figures, and the field ``told``.
 
-    What is printed meanwhile stands above them on a terminal, and goes where it is sent to elsewhere.
+    What is printed meanwhile goes where it is sent to.
     """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     told = TextColumn("{task.fields[told]}", markup=False)
     title = TextColumn("{task.description}", markup=False)
     columns = (title, BarColumn(), MofNCompleteColumn(), told, *more)
-    return Progress(*columns, console=console, redirect_stdout=sys.stdout.isatty())
+    return Progress(*columns, console=console, redirect_stdout=False)

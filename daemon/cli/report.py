@@ -96,9 +96,14 @@ def report_command(context: Context, kind: str, *, as_json: bool) -> int:
     with (
         shops.looked_at(settings) as shop,
         stoppable() as stop,
-        progress_bar("Looking", environ=context.environ) as watch,
+        progress_bar("Looking", environ=context.environ) as bar,
     ):
         printer = _Document(kind) if as_json else _Lines()
+
+        def tell(item: Item) -> None:
+            bar.give_way()
+            printer.tell(item)
+
         plan = shops.plan(settings, shop.products)
         validate = decoder(settings.exchange.extensions) if settings.import_.validate_images else None
         plan = replace(plan, terms=replace(plan.terms, dry_run=True), validate=validate)
@@ -106,10 +111,10 @@ def report_command(context: Context, kind: str, *, as_json: bool) -> int:
             Occasion(ImportType.IMAGES, Trigger.MANUAL),
             Selection(),
             plan,
-            Reported(kind, printer.tell),
+            Reported(kind, tell),
             Host(should_stop=stop),
         )
-        session = Session(shop.database, None, shop.sessions.daemon, watch=watch)
+        session = Session(shop.database, None, shop.sessions.daemon, watch=bar)
         import_images(settings, shop, session, request)
         printer.end()
     return 0

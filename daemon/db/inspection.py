@@ -31,6 +31,7 @@ from sqlalchemy.sql.elements import ClauseElement
 from daemon.db.engine import Database, reason_of
 from daemon.errors import DatabaseUnavailableError
 
+_IS_CLOSED = text("SELECT NOT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = :schema")
 _SEQUENCE = text(
     "SELECT pg_get_serial_sequence(:table, :column) FROM pg_attribute"
     " WHERE attrelid = to_regclass(:table) AND attname = :column AND attidentity = ''"
@@ -68,6 +69,11 @@ def hosts_of(url: str) -> tuple[str, ...]:
     named = query.get("hostaddr") or [parsed.host or "", *query.get("host", ())]
     hosts = [_without_port(host) for several in named for host in several.split(",")]
     return tuple(dict.fromkeys(host for host in hosts if host and not host.startswith(("/", "@"))))
+
+
+def user_of(url: str) -> str | None:
+    """Given a database URL, return the user that it names, None if it leaves that to the system."""
+    return make_url(url).username
 
 
 def _without_port(host: str) -> str:
@@ -156,6 +162,19 @@ def _has(database: Database, table: Table, right: Right) -> ColumnElement[bool]:
     return and_(*[func.has_column_privilege(name, column, right.privilege) for column in columns])
 
 
+def closed_schema(database: Database, schema: str | None) -> str | None:
+    """Given a database and a schema, None for the usual one, return what lets the user look into it if nothing does.
+
+    Raises DatabaseUnavailableError.
+    """
+    if database.is_sqlite:
+        return None
+    where = schema or "public"
+    with _reading(database) as connection:
+        is_closed = connection.scalar(_IS_CLOSED, {"schema": where})
+    return f"GRANT USAGE ON SCHEMA {_quoted(database, where)} TO {_user(database)};" if is_closed else None
+
+
 def closed_sequence(database: Database, table: Table) -> str | None:
     """Given a database and a table in it, return the sequence of its ids if the user may not draw from it.
 
@@ -225,19 +244,19 @@ def granting(database: Database, table: Table, rights: Sequence[Right]) -> str:
         else right.privilege
         for right in rights
     ]
-    return f"GRANT {', '.join(privileges)} ON {quoted(database, table)} TO {_user(database)}"
+    return f"GRANT {', '.join(privileges)} ON {quoted(database, table)} TO {_user(database)};"
 
 
 def granting_creation(database: Database, schema: str | None) -> str:
     """Given a database and a schema of it, return the statement that lets the user make tables there."""
     with _reading(database) as connection:
         where = schema or connection.scalar(select(func.current_schema())) or "public"
-    return f"GRANT CREATE ON SCHEMA {_quoted(database, where)} TO {_user(database)}"
+    return f"GRANT USAGE, CREATE ON SCHEMA {_quoted(database, where)} TO {_user(database)};"
 
 
 def granting_sequence(database: Database, sequence: str) -> str:
     """Given a database and a quoted sequence, return the statement that lets the user draw from it."""
-    return f"GRANT USAGE ON SEQUENCE {sequence} TO {_user(database)}"
+    return f"GRANT USAGE ON SEQUENCE {sequence} TO {_user(database)};"
 
 
 def indexing(database: Database, column: Column[Any], *, unique: bool = False) -> str:
@@ -249,14 +268,14 @@ def indexing(database: Database, column: Column[Any], *, unique: bool = False) -
     kind = "UNIQUE INDEX" if unique else "INDEX"
     if database.is_sqlite:
         name = f"{column.table.name}_{column.name}_{'unique' if unique else 'prefix'}"
-        return f"CREATE {kind} {_quoted(database, name)} ON {place})"
-    return f"CREATE {kind} CONCURRENTLY ON {place}{'' if unique else ' text_pattern_ops'})"
+        return f"CREATE {kind} {_quoted(database, name)} ON {place});"
+    return f"CREATE {kind} CONCURRENTLY ON {place}{'' if unique else ' text_pattern_ops'});"
 
 
 def widening(database: Database, column: Column[Any], length: int) -> str:
     """Given a PostgreSQL database and a column of text, return the statement that makes room for more characters."""
     name = _quoted(database, column.name)
-    return f"ALTER TABLE {quoted(database, column.table)} ALTER COLUMN {name} TYPE varchar({length})"
+    return f"ALTER TABLE {quoted(database, column.table)} ALTER COLUMN {name} TYPE varchar({length});"
 
 
 def refused(database: Database, column: Column[Any], words: Sequence[str]) -> list[str]:
@@ -274,7 +293,7 @@ def admitting(database: Database, column: Column[Any], words: Sequence[str]) -> 
     if not isinstance(column.type, Enum):
         return widening(database, column, max(map(len, words)))
     kind = quoted(database, column.type)
-    return "; ".join(f"ALTER TYPE {kind} ADD VALUE '{word}'" for word in words)
+    return " ".join(f"ALTER TYPE {kind} ADD VALUE '{word}';" for word in words)
 
 
 def _user(database: Database) -> str:

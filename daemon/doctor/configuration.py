@@ -1,11 +1,13 @@
 """Whether the configuration makes sense as a whole."""
 
 import os
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from daemon.config import Settings
-from daemon.doctor.directories import quoted
+from daemon.doctor.directories import is_missing, quoted
 from daemon.doctor.finding import Finding, error, ok, warning
 
 
@@ -56,4 +58,13 @@ def correcting(section: str, file: Path) -> str:
 
 def initializing(file: Path) -> str:
     """Given the configuration file, return the command that makes the daemon's tables."""
-    return f"onec-images --config {quoted(file)} init-db"
+    return f"{program()} --config {quoted(file)} init-db"
+
+
+def program() -> str:
+    """Return how a shell calls this program, be it on the path or not."""
+    script = Path(sys.executable).with_name("onec-images")
+    found = shutil.which(script.name)
+    if found and not is_missing(script) and os.path.samefile(found, script):
+        return script.name
+    return f"{quoted(Path(sys.executable))} -m daemon" if is_missing(script) else quoted(script)

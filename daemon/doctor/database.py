@@ -8,7 +8,7 @@ from pathlib import Path
 from daemon.config import Settings
 from daemon.db import inspection
 from daemon.db.engine import Database
-from daemon.doctor import schema
+from daemon.doctor import reaching, schema
 from daemon.doctor.configuration import correcting, initializing, is_within
 from daemon.doctor.directories import SEE_KERNEL, is_missing, may, obstacle, quoted, taking_over, user
 from daemon.doctor.finding import Finding, Problem, error, guarded, ok, warning
@@ -102,8 +102,13 @@ def unreachable(url: str, reason: str, file: Path) -> Finding:
     """Given a database URL, why the database cannot be read, and the configuration file, return the error."""
     if inspection.refuses_settings(reason):
         return error("database", f"{reason}: this is a pooler such as pgbouncer", _DIRECT)
-    mending = "restore the file from a backup" if inspection.file_of(url) else "start the server"
-    return error("database", reason, f"{mending}, or {correcting('database', file)}")
+    if inspection.file_of(url):
+        return error("database", reason, f"restore the file from a backup, or {correcting('database', file)}")
+    mending = reaching.remedy(reason, inspection.user_of(url) or user()) or "start the server"
+    is_statement = mending.endswith(";")
+    return error(
+        "database", reason, mending if is_statement else f"{mending}, or {correcting('database', file)}"
+    )
 
 
 def _connections(database: Database, url: str) -> Iterator[Finding]:

@@ -97,6 +97,10 @@ class _Tables:
             yield warning(subject, message, inspection.granting_creation(self.database, None))
 
     def _found(self, subject: str, names: Names) -> Generator[Finding, None, Mapped | None]:
+        if opening := inspection.closed_schema(self.database, names.schema):
+            message = "the user of [database] url may not look into the schema of the table"
+            yield error(subject, message, opening)
+            return None
         if self._is_own and not inspection.has_table(self.database, names.name, names.schema):
             yield self._not_made(subject, names.table, names.schema)
             return None

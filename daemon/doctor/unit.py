@@ -14,6 +14,7 @@ from typing import Final
 
 from daemon.config import FILE_VARIABLE, SYSTEM_FILE, Settings
 from daemon.db import inspection
+from daemon.doctor.configuration import program
 from daemon.doctor.directories import is_missing, quoted, user
 from daemon.doctor.finding import Finding, error, ok, warning
 from daemon.doctor.sandbox import (
@@ -50,7 +51,7 @@ def examine(settings: Settings, file: Path, ask: Ask | None = None) -> Iterator[
     try:
         yield from _installed(settings, file, ask)
     except OSError as failure:
-        remedy = f"sudo onec-images --config {quoted(file)} check"
+        remedy = f"sudo {program()} --config {quoted(file)} check"
         yield warning("installed unit", f"systemd does not tell about it: {failure}", remedy)
 
 
@@ -168,7 +169,7 @@ def _rights(sandbox: Sandbox, needed: Iterable[Place], file: Path) -> Iterator[F
     if os.geteuid() != 0:
         message = f"it runs as {sandbox.user}: what {user()} may do says nothing of that"
         yield warning(
-            sandbox.subject, message, f"sudo -u {sandbox.user} onec-images --config {quoted(file)} check"
+            sandbox.subject, message, f"sudo -u {sandbox.user} {program()} --config {quoted(file)} check"
         )
         return
     yield from _refused(sandbox, needed)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -63,9 +64,18 @@ def test_a_list_goes_where_it_is_sent_to_while_there_is_a_bar(filled: Workshop, 
 
 def test_a_list_on_a_terminal_is_whole_beside_the_bar(filled: Workshop) -> None:
     filled.pictures("x_a.jpg", "y_b.jpg")
+    filled.pictures(f"{'x' * 150}_a.jpg")
     seen = at_terminal(filled, "report", "unmatched", stdout_too=True)
-    for line in filled.run("report", "unmatched").stdout.splitlines():
-        assert line in seen.terminal
+    lines = filled.run("report", "unmatched").stdout.splitlines()
+    said = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.terminal)
+    assert said.splitlines()[-len(lines) :] == lines
+
+
+def test_what_the_doctor_says_on_a_terminal_is_as_it_is_elsewhere(filled: Workshop) -> None:
+    seen = at_terminal(filled, "check", stdout_too=True)
+    assert _HIDE_CURSOR not in seen.terminal
+    said = re.sub("\x1b[^m]*m", "", seen.terminal).splitlines()
+    assert len(said) == len(filled.run("check").stdout.splitlines())
 
 
 def test_a_document_is_one_whatever_is_drawn(filled: Workshop) -> None:

@@ -15,6 +15,7 @@ import pytest
 from support.postgres import Postgres
 
 from daemon.cli import main
+from daemon.doctor.configuration import initializing
 
 PROJECT = Path(__file__).parents[2]
 STATES = ("ok", "warning", "error")
@@ -156,8 +157,19 @@ def test_a_warning_is_no_failure_and_has_its_remedy_below_it(
     status, out = check()
     assert status == 0
     found = f"warning database file: {installation.place}/state/shop.db does not exist yet"
-    remedy = f"        onec-images --config {installation.file} init-db"
+    remedy = f"        {initializing(installation.file)}"
     assert f"\n{found}\n{remedy}\n" in out
+
+
+def test_the_remedy_for_a_missing_file_makes_it_as_it_is_typed(
+    check: Check, installation: Installation
+) -> None:
+    (installation.place / "state" / "shop.db").unlink()
+    _, document = documented(check)
+    [remedy] = [finding["remedy"] for finding in document["findings"] if finding["remedy"]]
+    environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+    subprocess.run(["sh", "-c", remedy], check=True, env=environment, cwd="/", capture_output=True)
+    assert {finding["state"] for finding in documented(check)[1]["findings"]} == {"ok"}
 
 
 def test_an_error_is_a_failure(check: Check, installation: Installation) -> None:

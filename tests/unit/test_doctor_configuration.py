@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from daemon.config import Settings
 from daemon.doctor import configuration
 from daemon.doctor.configuration import initializing
@@ -55,6 +57,21 @@ def test_directories_with_a_common_beginning_are_apart(tmp_path: Path) -> None:
     assert amiss(tmp_path, exchange={"dir": "media-1c"}, media={"dir": "media"}) == []
 
 
+def test_the_program_is_named_by_its_path_where_a_shell_would_not_find_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = tmp_path / "bin"
+    environment.mkdir()
+    python, script = environment / "python3", environment / "onec-images"
+    monkeypatch.setattr("sys.executable", str(python))
+    assert configuration.program() == f"{python} -m daemon"
+    script.touch(0o755)
+    assert configuration.program() == str(script)
+    (tmp_path / "onec-images").symlink_to(script)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert configuration.program() == "onec-images"
+
+
 def test_a_command_names_the_file_as_a_shell_takes_it() -> None:
     command = initializing(Path("/etc/my shop/config.toml"))
-    assert command == "onec-images --config '/etc/my shop/config.toml' init-db"
+    assert command == f"{configuration.program()} --config '/etc/my shop/config.toml' init-db"

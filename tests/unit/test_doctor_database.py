@@ -9,6 +9,7 @@ from support.postgres import Postgres
 from daemon import shop
 from daemon.config import Settings
 from daemon.doctor import database
+from daemon.doctor.configuration import initializing
 from daemon.doctor.finding import Finding, State
 from daemon.mounts import Mount
 
@@ -37,7 +38,7 @@ def test_a_missing_file_is_made_by_init_db_but_not_by_the_doctor(tmp_path: Path)
     [found] = findings(tmp_path, "sqlite:///shop.db")
     assert found.state is State.WARNING
     assert found.message == f"{tmp_path}/shop.db does not exist yet"
-    assert found.remedy == f"onec-images --config {FILE} init-db"
+    assert found.remedy == initializing(FILE)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -88,7 +89,7 @@ def test_an_unreachable_server_is_one_error_without_its_password(tmp_path: Path)
     assert found.state is State.ERROR
     assert "Connection refused" in found.message
     assert "secret" not in found.message
-    assert found.remedy == f"start the server, or correct [database] in {FILE}"
+    assert found.remedy == f"start the server: systemctl start postgresql, or correct [database] in {FILE}"
 
 
 def test_a_database_that_does_not_exist_is_one_error(tmp_path: Path, postgres: Postgres) -> None:

@@ -13,6 +13,7 @@ from daemon import shop
 from daemon.config import Settings
 from daemon.db.engine import Database
 from daemon.doctor import schema
+from daemon.doctor.configuration import initializing
 from daemon.doctor.finding import Finding, State
 
 FILE = Path("/etc/onec-images/config.toml")
@@ -147,7 +148,7 @@ def test_our_own_tables_are_made_by_init_db_where_they_are_missing(empty: Patien
         "import_sessions does not exist yet",
         "onec_images_catalogue does not exist yet",
     ]
-    assert {finding.remedy for finding in found} == {f"onec-images --config {FILE} init-db"}
+    assert {finding.remedy for finding in found} == {initializing(FILE)}
 
 
 def test_a_table_of_ours_with_other_columns_is_an_error(empty: Patient) -> None:
@@ -166,7 +167,7 @@ def test_tables_that_may_not_be_made_are_an_error_until_it_is_cured(
     patient.seen_by(role)
     assert {finding.state for finding in patient.findings()} == {State.ERROR}
     assert {finding.remedy for finding in patient.findings()} == {
-        f'GRANT CREATE ON SCHEMA "public" TO "{role}"'
+        f'GRANT USAGE, CREATE ON SCHEMA "public" TO "{role}";'
     }
     patient.cure()
     assert {finding.state for finding in patient.findings()} == {State.WARNING}
@@ -180,11 +181,11 @@ def test_rights_on_our_own_tables_are_an_error_until_it_is_cured(
     patient.seen_by(role)
     remedies = [finding.remedy for finding in patient.amiss()]
     assert remedies == [
-        f'GRANT SELECT, INSERT, UPDATE ON "products" TO "{role}"',
-        f'GRANT USAGE ON SEQUENCE public.products_id_seq TO "{role}"',
-        f'GRANT SELECT, INSERT, UPDATE, DELETE ON "import_sessions" TO "{role}"',
-        f'GRANT USAGE ON SEQUENCE public.import_sessions_id_seq TO "{role}"',
-        f'GRANT SELECT, INSERT, UPDATE ON "onec_images_catalogue" TO "{role}"',
+        f'GRANT SELECT, INSERT, UPDATE ON "products" TO "{role}";',
+        f'GRANT USAGE ON SEQUENCE public.products_id_seq TO "{role}";',
+        f'GRANT SELECT, INSERT, UPDATE, DELETE ON "import_sessions" TO "{role}";',
+        f'GRANT USAGE ON SEQUENCE public.import_sessions_id_seq TO "{role}";',
+        f'GRANT SELECT, INSERT, UPDATE ON "onec_images_catalogue" TO "{role}";',
     ]
     patient.cure()
     assert patient.amiss() == []
@@ -203,9 +204,9 @@ def test_a_shop_that_lacks_nothing_is_well(attached: Patient) -> None:
 
 def test_what_a_shop_lacks_is_told_until_it_is_cured(attached: Patient) -> None:
     assert [(finding.state, finding.remedy) for finding in attached.amiss()] == [
-        (State.ERROR, 'ALTER TABLE "shop products" ALTER COLUMN "image" TYPE varchar(255)'),
-        (State.WARNING, 'CREATE UNIQUE INDEX CONCURRENTLY ON "shop products" ("1c id")'),
-        (State.WARNING, 'CREATE INDEX CONCURRENTLY ON "shop products" ("1c id" text_pattern_ops)'),
+        (State.ERROR, 'ALTER TABLE "shop products" ALTER COLUMN "image" TYPE varchar(255);'),
+        (State.WARNING, 'CREATE UNIQUE INDEX CONCURRENTLY ON "shop products" ("1c id");'),
+        (State.WARNING, 'CREATE INDEX CONCURRENTLY ON "shop products" ("1c id" text_pattern_ops);'),
     ]
     attached.cure()
     assert attached.amiss() == []
@@ -237,8 +238,8 @@ def test_indexes_of_sqlite_are_told_until_it_is_cured(tmp_path: Path) -> None:
     )
     patient.keys = dict(SHOP)
     assert [finding.remedy for finding in patient.amiss()] == [
-        'CREATE UNIQUE INDEX "shop products_1c id_unique" ON "shop products" ("1c id")',
-        'CREATE INDEX "shop products_1c id_prefix" ON "shop products" ("1c id")',
+        'CREATE UNIQUE INDEX "shop products_1c id_unique" ON "shop products" ("1c id");',
+        'CREATE INDEX "shop products_1c id_prefix" ON "shop products" ("1c id");',
     ]
     patient.cure()
     assert patient.amiss() == []
@@ -286,10 +287,10 @@ def test_a_missing_table_of_a_shop_is_an_error_beside_the_others(attached: Patie
 @pytest.mark.parametrize(
     "kind, remedy",
     [
-        ("varchar(8)", 'ALTER TABLE "imports" ALTER COLUMN "status" TYPE varchar(11)'),
+        ("varchar(8)", 'ALTER TABLE "imports" ALTER COLUMN "status" TYPE varchar(11);'),
         (
             "progress",
-            "ALTER TYPE \"progress\" ADD VALUE 'started'; ALTER TYPE \"progress\" ADD VALUE 'in_progress'",
+            "ALTER TYPE \"progress\" ADD VALUE 'started'; ALTER TYPE \"progress\" ADD VALUE 'in_progress';",
         ),
     ],
 )
@@ -317,10 +318,10 @@ def test_a_shop_grants_no_more_than_is_needed_until_it_is_cured(attached: Patien
     remedies = [finding.remedy for finding in attached.amiss() if finding.remedy.startswith("GRANT")]
     columns = '("id", "1c id", "image", "gallery")'
     assert remedies == [
-        f'GRANT SELECT {columns}, UPDATE ("image", "gallery") ON "shop products" TO "{role}"',
-        f'GRANT SELECT, INSERT, UPDATE, DELETE ON "imports" TO "{role}"',
-        f'GRANT USAGE ON SEQUENCE public.imports_id_seq TO "{role}"',
-        f'GRANT CREATE ON SCHEMA "public" TO "{role}"',
+        f'GRANT SELECT {columns}, UPDATE ("image", "gallery") ON "shop products" TO "{role}";',
+        f'GRANT SELECT, INSERT, UPDATE, DELETE ON "imports" TO "{role}";',
+        f'GRANT USAGE ON SEQUENCE public.imports_id_seq TO "{role}";',
+        f'GRANT USAGE, CREATE ON SCHEMA "public" TO "{role}";',
     ]
     attached.cure()  # the indexes are looked at now
     attached.cure()
@@ -340,7 +341,7 @@ def test_a_catalogue_must_be_writable_where_it_is(attached: Patient, role: str) 
     found = attached.finding("catalogue table")
     assert (found.state, found.remedy) == (
         State.ERROR,
-        f'GRANT SELECT, INSERT, UPDATE ON "onec_images_catalogue" TO "{role}"',
+        f'GRANT SELECT, INSERT, UPDATE ON "onec_images_catalogue" TO "{role}";',
     )
 
 
@@ -354,8 +355,8 @@ def test_tables_in_a_schema_are_granted_there(attached: Patient, role: str) -> N
     attached.seen_by(role)
     remedies = [finding.remedy for finding in attached.amiss() if finding.subject == "sessions table"]
     assert remedies == [
-        f'GRANT SELECT, INSERT, UPDATE, DELETE ON "the shop"."imports" TO "{role}"',
-        f'GRANT USAGE ON SEQUENCE "the shop".imports_id_seq TO "{role}"',
+        f'GRANT SELECT, INSERT, UPDATE, DELETE ON "the shop"."imports" TO "{role}";',
+        f'GRANT USAGE ON SEQUENCE "the shop".imports_id_seq TO "{role}";',
     ]
 
 
@@ -365,3 +366,18 @@ def test_identity_columns_need_no_right_to_a_sequence(attached: Patient, role: s
     )
     attached.seen_by(role)
     assert not [finding for finding in attached.findings() if "SEQUENCE" in finding.remedy]
+
+
+@pytest.mark.parametrize("name", ["the shop", "public"])
+def test_a_schema_that_may_not_be_looked_into_is_told_until_it_is_cured(
+    attached: Patient, role: str, name: str
+) -> None:
+    attached.execute(f'CREATE SCHEMA IF NOT EXISTS "{name}"', f'REVOKE ALL ON SCHEMA "{name}" FROM public')
+    if name != "public":
+        attached.execute(f'ALTER TABLE imports SET SCHEMA "{name}"')
+        attached.keys["sessions"] = {**SHOP["sessions"], "table": f"{name}.imports"}
+    attached.seen_by(role)
+    opening = f'GRANT USAGE ON SCHEMA "{name}" TO "{role}";'
+    assert opening in {finding.remedy for finding in attached.amiss() if finding.subject == "sessions table"}
+    attached.execute(opening)
+    assert not any(finding.remedy == opening for finding in attached.amiss())

@@ -11,6 +11,7 @@ from support.accounts import IS_ROOT, unprivileged
 
 from daemon.config import Settings
 from daemon.doctor import unit
+from daemon.doctor.configuration import program
 from daemon.doctor.finding import Finding, State
 from daemon.doctor.sandbox import Properties, Sandbox, View
 
@@ -168,4 +169,4 @@ def test_who_is_another_user_is_told_to_ask_as_the_unit_s(file: Path) -> None:
     with unprivileged():
         [finding] = found(file, installed(file, User="onec-images"))
     assert finding.state is State.WARNING
-    assert finding.remedy == f"sudo -u onec-images onec-images --config {file} check"
+    assert finding.remedy == f"sudo -u onec-images {program()} --config {file} check"
