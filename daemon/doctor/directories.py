@@ -3,6 +3,7 @@
 import os
 import pwd
 import shlex
+import shutil
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -102,7 +103,7 @@ def granting(rights: str, path: Path) -> str:
     """Given rights and a path, return the command that gives the effective user the rights there alone."""
     if _is_own(path):
         return f"chmod u+{rights} {quoted(path)}"
-    return f"setfacl -m u:{user()}:{rights} {quoted(path)}"
+    return listing(f"setfacl -m u:{user()}:{rights} {quoted(path)}")
 
 
 def granting_below(path: Path, closed: Path) -> str:
@@ -112,7 +113,22 @@ def granting_below(path: Path, closed: Path) -> str:
     """
     if _is_own(closed):
         return f"chmod -R u+rX {quoted(path)}"
-    return f"setfacl -R -m u:{user()}:rX,d:u:{user()}:rX {quoted(path)}"
+    return listing(f"setfacl -R -m u:{user()}:rX,d:u:{user()}:rX {quoted(path)}")
+
+
+def sharing_below(path: Path) -> str:
+    """Given a directory, return the command that lets the effective user write to all below it.
+
+    What is root's becomes the user's own. Others, such as the shop that takes uploads there, keep theirs.
+    """
+    if path.stat().st_uid in {0, os.geteuid()}:
+        return taking_over("rwX", path, below=True)
+    return listing(f"setfacl -R -m u:{user()}:rwX,d:u:{user()}:rwX {quoted(path)}")
+
+
+def listing(command: str) -> str:
+    """Given a command that makes an access control list, return it, with where it comes from if it is not there."""
+    return command if shutil.which("setfacl") else f"{command}  # of the package acl"
 
 
 def _is_own(path: Path) -> bool:

@@ -1,5 +1,6 @@
 """Whether what 1C sends can be found and read, and the trigger file be taken."""
 
+import grp
 import os
 import stat
 from collections.abc import Iterator
@@ -25,6 +26,9 @@ from daemon.mounts import Mount, mount_of
 
 _ALL_RIGHTS = "rwx"
 _TO_READ = "rx"
+
+#: The groups of web servers, as distributions call them.
+_WEB_SERVERS = ("www-data", "nginx", "apache", "http")
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
@@ -139,11 +143,23 @@ def _trigger(file: Path) -> Iterator[Finding]:
         yield ok(subject, f"{file} can be taken")
 
 
+def _sharing(directory: Path) -> str:
+    """Return the command that makes a directory which the web server may write to as well as the effective user."""
+    group = next(filter(_is_group, _WEB_SERVERS), None)
+    shared = f"-g {group} -m 2770" if group else "-m 0770"
+    return f"install -d -o {user()} {shared} {quoted(directory)}"
+
+
+def _is_group(name: str) -> bool:
+    with suppress(KeyError):
+        return bool(grp.getgrnam(name))
+    return False
+
+
 def _trigger_problem(directory: Path) -> Problem | None:
     """Return what keeps the effective user from renaming there what the web server wrote."""
     if is_missing(directory):
-        making = f"mkdir -p {quoted(directory)} && {granting(_ALL_RIGHTS, directory)}"
-        return Problem(f"{directory} does not exist", making)
+        return Problem(f"{directory} does not exist", _sharing(directory))
     if problem := obstacle(directory, _ALL_RIGHTS):
         return problem
     status = directory.stat()

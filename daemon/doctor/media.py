@@ -15,7 +15,7 @@ from daemon.doctor.directories import (
     obstacle,
     quoted,
     shards_in,
-    taking_over,
+    sharing_below,
     user,
 )
 from daemon.doctor.finding import Finding, Problem, error, guarded, ok, warning
@@ -55,7 +55,7 @@ def _problem(settings: Settings, place: Path) -> Problem | None:
         return problem
     existing = nearest_existing(place)
     if existing == place:
-        return obstacle(place, _ALL_RIGHTS, taking_over("rwX", place, below=True))
+        return obstacle(place, _ALL_RIGHTS, sharing_below(place))
     return obstacle(existing, "wx", f"{making} {quoted(place)}")
 
 
@@ -78,7 +78,7 @@ def _shards(subject: str, place: Path) -> Iterator[Finding]:
         yield error(subject, message, _mounting(place / shards.links[0]))
     if shards.closed:
         message = f"{user()} may not write to directories in {place}: {listed(shards.closed)}"
-        yield error(subject, message, taking_over("rwX", place, below=True))
+        yield error(subject, message, sharing_below(place))
     else:
         yield ok(subject, f"{place} can be written to; its directories of two characters: {shards.usable}")
 

@@ -15,7 +15,7 @@ from typing import Final
 from daemon.config import FILE_VARIABLE, SYSTEM_FILE, Settings
 from daemon.db import inspection
 from daemon.doctor.configuration import program
-from daemon.doctor.directories import is_missing, quoted, user
+from daemon.doctor.directories import is_missing, listing, quoted, user
 from daemon.doctor.finding import Finding, error, ok, warning
 from daemon.doctor.sandbox import (
     PROPERTIES,
@@ -207,7 +207,7 @@ def _may(sandbox: Sandbox, account: pwd.struct_passwd, place: Place) -> bool:
 
 def _granting(name: str, place: Place) -> str:
     if place.view is View.WRITABLE:
-        return f"setfacl -m u:{name}:rwx {quoted(place.path)}"
+        return listing(f"setfacl -m u:{name}:rwx {quoted(place.path)}")
     if place.path.is_dir():
-        return f"setfacl -R -m u:{name}:rX,d:u:{name}:rX {quoted(place.path)}"
-    return f"setfacl -m u:{name}:r {quoted(place.path)}"
+        return listing(f"setfacl -R -m u:{name}:rX,d:u:{name}:rX {quoted(place.path)}")
+    return listing(f"setfacl -m u:{name}:r {quoted(place.path)}")

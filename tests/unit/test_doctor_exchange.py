@@ -140,7 +140,8 @@ def test_a_trigger_file_needs_its_directory(place: Place, tmp_path: Path) -> Non
     place.trigger = str(tmp_path / "triggers" / "go")
     found = place.finding("trigger file")
     assert found.state is State.WARNING
-    assert found.remedy.startswith(f"mkdir -p {tmp_path}/triggers && setfacl -m u:")
+    assert found.remedy.startswith("install -d -o ")
+    assert found.remedy.endswith(f"0 {tmp_path}/triggers")
 
 
 def test_an_exchange_of_another_machine_is_polled() -> None:

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import pwd
+import shutil
 import stat
 import subprocess
 import tempfile
@@ -13,6 +14,7 @@ import pytest
 
 from daemon.config import Settings
 from daemon.doctor import database, exchange, media
+from daemon.doctor.directories import listing
 from daemon.doctor.finding import Finding, State
 
 _FILE = Path("/etc/onec-images/config.toml")
@@ -125,13 +127,62 @@ def test_what_others_own_is_opened_by_a_list_for_one_user_alone(place: Path) -> 
         os.chown(path, _SOMEBODY, _SOMEBODY)
         path.chmod(0o700 if path.is_dir() else 0o600)
         path.parent.chmod(0o755)
-    assert in_exchange(place, "exchange directory").remedy == (
-        f"setfacl -R -m u:{ME}:rX,d:u:{ME}:rX {place}/exchange"
-    )
+    remedy = f"setfacl -R -m u:{ME}:rX,d:u:{ME}:rX {place}/exchange"
+    assert in_exchange(place, "exchange directory").remedy == listing(remedy)
     (place / "exchange").chmod(0o755)
-    assert in_exchange(place, "image root").remedy == f"setfacl -R -m u:{ME}:rX,d:u:{ME}:rX {root}"
-    assert in_exchange(place, "catalogue").remedy == f"setfacl -m u:{ME}:r {place}/exchange/goods/goods.xml"
-    assert in_exchange(place, "trigger file").remedy == f"setfacl -m u:{ME}:rwx {place}/exchange"
+    assert in_exchange(place, "image root").remedy == listing(f"setfacl -R -m u:{ME}:rX,d:u:{ME}:rX {root}")
+    remedy = f"setfacl -m u:{ME}:r {place}/exchange/goods/goods.xml"
+    assert in_exchange(place, "catalogue").remedy == listing(remedy)
+    assert in_exchange(place, "trigger file").remedy == listing(f"setfacl -m u:{ME}:rwx {place}/exchange")
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("setfacl"), reason="only root makes lists for others"
+)
+def test_a_list_lets_us_read_what_is_there_and_what_comes_later(place: Path) -> None:
+    root = place / "exchange" / "goods" / "import_files"
+    for path in (root / "00", root):
+        os.chown(path, _SOMEBODY, _SOMEBODY)
+        path.chmod(0o700)
+    cure(in_exchange(place, "image root"))
+    assert in_exchange(place, "image root").state is State.OK
+    subprocess.run(["sh", "-c", "umask 027; mkdir ff; echo > ff/a.jpg"], cwd=root, user=_SOMEBODY, check=True)
+    assert in_exchange(place, "image root").state is State.OK
+    assert (root / "ff" / "a.jpg").read_text() == "\n"
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("setfacl"), reason="only root makes lists for others"
+)
+@pytest.mark.parametrize("path", ["media/products", "media/products/00"])
+def test_media_of_the_shop_stay_the_shops_when_we_are_let_in(place: Path, path: str) -> None:
+    products = place / "media" / "products"
+    os.chown(products / "00", _SOMEBODY, _SOMEBODY)
+    os.chown(products, _SOMEBODY, _SOMEBODY)
+    for closed in {products / "00", place / path}:
+        closed.chmod(0o755)
+    finding = in_media(place)
+    assert finding.state is State.ERROR
+    cure(finding)
+    assert in_media(place).state is State.OK
+    (products / "00" / "ours.jpg").touch()
+    assert products.stat().st_uid == _SOMEBODY
+    script = "touch 00/theirs.jpg && rm 00/ours.jpg"
+    subprocess.run(["sh", "-c", script], cwd=products, user=_SOMEBODY, check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes directories for others")
+def test_a_missing_directory_of_the_trigger_is_made_for_the_web_server_too(place: Path) -> None:
+    keys = {"exchange": {"dir": "exchange"}, "trigger": {"file": f"{place}/spool/the.trigger"}}
+    sections = Settings.model_validate(keys).anchored(place)
+    finding = found(exchange.examine(sections), "trigger file")
+    assert (finding.state, finding.message) == (
+        State.WARNING,
+        f"none can be taken: {place}/spool does not exist",
+    )
+    cure(finding)
+    assert found(exchange.examine(sections), "trigger file").state is State.OK
+    assert (place / "spool").stat().st_mode & 0o070 == 0o070
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")

@@ -12,6 +12,7 @@ from support.accounts import IS_ROOT, unprivileged
 from daemon.config import Settings
 from daemon.doctor import unit
 from daemon.doctor.configuration import program
+from daemon.doctor.directories import listing
 from daemon.doctor.finding import Finding, State
 from daemon.doctor.sandbox import Properties, Sandbox, View
 
@@ -144,7 +145,7 @@ def test_the_unit_s_user_has_to_have_the_rights(file: Path) -> None:
     media = file.parent / "media" / "products"
     messages = {finding.message: finding.remedy for finding in found(file, installed(file, User="nobody"))}
     assert messages[f"nobody, whom it runs as, may not write to {media}, the media directory"] == (
-        f"setfacl -m u:nobody:rwx {media}"
+        listing(f"setfacl -m u:nobody:rwx {media}")
     )
     assert not [message for message in messages if "the exchange directory" in message]
 
@@ -155,7 +156,7 @@ def test_an_exchange_that_the_unit_s_user_may_not_read_is_an_error(file: Path) -
     exchange.chmod(0o700)
     messages = {finding.message: finding.remedy for finding in found(file, installed(file, User="nobody"))}
     assert messages[f"nobody, whom it runs as, may not read {exchange}, the exchange directory"] == (
-        f"setfacl -R -m u:nobody:rX,d:u:nobody:rX {exchange}"
+        listing(f"setfacl -R -m u:nobody:rX,d:u:nobody:rX {exchange}")
     )
 
 
