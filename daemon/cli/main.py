@@ -18,6 +18,7 @@ from daemon.errors import OnecImagesError, OutputError, ReaderGoneError
 #: Objects made before cycles are looked for: an import makes many objects and hardly a cycle.
 _GARBAGE = 50_000
 
+
 class _InOrder(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the commands as they are listed, the most important first."""

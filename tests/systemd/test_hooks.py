@@ -4,7 +4,7 @@ from support.installed_shop import InstalledShop
 
 _HOOKS = """
 [hooks]
-on_session_end = ["/bin/sh", "-c", "cat > /var/lib/onec-images/told; env > /var/lib/onec-images/environment; echo thanks"]
+on_session_end = ["/bin/sh", "-c", "cd /var/lib/onec-images; cat > told; env > environment; echo thanks"]
 on_degraded = ["/no/such/program"]
 """
 

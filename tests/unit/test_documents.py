@@ -84,7 +84,7 @@ def test_the_russian_page_has_the_same_blocks_of_code_but_for_comments() -> None
 
 def commands(text: str) -> list[tuple[str, str]]:
     """Return the blocks of code in a text with their comments left out."""
-    return [(language, re.sub(r" +# .*", "", code)) for language, code in documents.blocks(text)]
+    return [(language, re.sub(r"(?m)(^| +)# .*", "", code)) for language, code in documents.blocks(text)]
 
 
 def test_the_russian_page_has_the_same_sections() -> None:
