@@ -5,7 +5,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 from daemon.exchange import Source, kind_of
@@ -13,6 +13,8 @@ from daemon.media import Media, Target, fatal_errors
 
 _ATTEMPTS = 3  # a source that changes during each of them is still being written
 _PIECE = 1 << 20  # bytes read at once
+#: The time of a copy that was replaced and whose product's row does not tell so yet. No picture has it.
+_UNTOLD_NS = 123_456_789
 _TICK_NS = 20_000_000  # longer than the kernel's clock tick: two changes within one can have the same time
 
 #: Given a descriptor of a picture, returns why it cannot be decoded, None if it can.
@@ -39,6 +41,8 @@ class Outcome:
     bytes_copied: int = 0
     compared: bool = False
     rest: float = 0.0  #: seconds until a picture that was left may be brought
+    #: What was read of a source whose copy was replaced, until ``Store.tell``.
+    seen: os.stat_result | None = field(default=None, compare=False)
 
 
 GONE = Outcome(Result.GONE)
@@ -132,14 +136,31 @@ class Store:
         """Renew the stored copy, or put a new one in place; None if the source changed while it was read."""
         stored = target.status()
         is_compared = _is_comparable(seen, stored)
-        if is_compared and _has_equal_content(descriptor, seen, target) and _is_renewed(seen, target):
-            return Outcome(Result.SKIPPED, compared=True)
-        copied = self._copied(descriptor, seen, target)
+        if is_compared and _has_equal_content(descriptor, seen, target):
+            if stored and stored.st_mtime_ns == _UNTOLD_NS:
+                return Outcome(Result.REPLACED, compared=True, seen=seen)
+            if _is_renewed(seen, target):
+                return Outcome(Result.SKIPPED, compared=True)
+        copied = self._copied(descriptor, seen, target, _UNTOLD_NS if stored else seen.st_mtime_ns)
         if copied is None:
             return None
-        return Outcome(Result.REPLACED if stored else Result.COPIED, "", copied, is_compared)
+        if stored is None:
+            return Outcome(Result.COPIED, "", copied, is_compared)
+        return Outcome(Result.REPLACED, "", copied, is_compared, seen=seen)
 
-    def _copied(self, descriptor: int, seen: os.stat_result, target: Target) -> int | None:
+    def tell(self, source: Source, target: Target, seen: os.stat_result) -> None:
+        """Given a replaced copy, and what was read of its source, take note that the rows tell of it.
+
+        Only now it is given the source's time, by which it counts as current: whoever dies before has it
+        replaced once more, and its rows written, by the next import. A source that has changed in the
+        meantime is compared again then. Raises MediaError.
+        """
+        with suppress(OSError, Refused), fatal_errors():
+            _set_time(target, seen.st_mtime_ns)
+            if not _is_unchanged(source, seen):
+                _set_time(target, _UNTOLD_NS)
+
+    def _copied(self, descriptor: int, seen: os.stat_result, target: Target, modified_ns: int) -> int | None:
         """Put a copy in place, and return its size in bytes; None if the source changed while it was read."""
         with self.media.temporary(target) as temporary:
             copied = copy(descriptor, temporary.descriptor, seen.st_size)
@@ -147,24 +168,28 @@ class Store:
                 return None
             if self.validate and (reason := self.validate(temporary.descriptor)):
                 raise Refused(reason)
-            temporary.publish(seen.st_mtime_ns)
+            temporary.publish(modified_ns)
         return copied
 
 
 def _is_renewed(seen: os.stat_result, target: Target) -> bool:
     """Give the stored copy the source's time; False where it is another user's: it is replaced, and then ours."""
     try:
-        os.utime(target.name, ns=(seen.st_mtime_ns,) * 2, dir_fd=target.directory, follow_symlinks=False)
+        _set_time(target, seen.st_mtime_ns)
     except PermissionError:
         return False
     return True
+
+
+def _set_time(target: Target, modified_ns: int) -> None:
+    os.utime(target.name, ns=(modified_ns, modified_ns), dir_fd=target.directory, follow_symlinks=False)
 
 
 def _together(former: Outcome | None, latter: Outcome | None) -> Outcome | None:
     """Return what became of a picture that took two attempts: new is still new when it is looked at again."""
     if former is None or latter is None or former.result is Result.SKIPPED:
         return latter or former
-    return replace(former, bytes_copied=latter.bytes_copied or former.bytes_copied)
+    return replace(former, bytes_copied=latter.bytes_copied or former.bytes_copied, seen=latter.seen)
 
 
 def _not_stored(error: OSError) -> Outcome:
@@ -189,6 +214,9 @@ class Preview:
             return Outcome(Result.ERROR, str(refused))
         except OSError as error:
             return _not_stored(error)
+
+    def tell(self, source: Source, target: Target, seen: os.stat_result) -> None:
+        """Do nothing: nothing was replaced."""
 
     def _outcome(self, descriptor: int, seen: os.stat_result, target: Target | None) -> Outcome:
         stored = target.status() if target else None

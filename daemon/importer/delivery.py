@@ -38,6 +38,8 @@ class Delivery:
     current: set[str] = field(default_factory=set)
     outcomes: dict[str, tuple[Outcome, str]] = field(default_factory=dict)
     is_counted: bool = False
+    #: By name, pictures that were replaced, with what was read of their sources, until the rows tell of them.
+    untold: dict[str, tuple[Job, os.stat_result]] = field(default_factory=dict)
 
     @property
     def delivered(self) -> set[str]:
@@ -85,6 +87,9 @@ class Brings(Protocol):
 
     def bring(self, source: Source, target: Target | None) -> Outcome:
         """Given a source and its target, return the outcome. Raises MediaError."""
+
+    def tell(self, source: Source, target: Target, seen: os.stat_result, /) -> None:
+        """Given a replaced copy, and what was read of its source, take note that the rows tell of it."""
 
 
 class Courier:
@@ -154,7 +159,21 @@ class Courier:
 
     def _bring(self, delivery: Delivery, jobs: Iterable[tuple[str, Job]]) -> None:
         for name, job in jobs:
-            delivery.outcomes[name] = self._store.bring(job.source, job.target), job.path
+            outcome = self._store.bring(job.source, job.target)
+            delivery.outcomes[name] = outcome, job.path
+            if outcome.seen:
+                delivery.untold[name] = job, outcome.seen
+
+    def tell(self, deliveries: Iterable[Delivery]) -> None:
+        """Given deliveries whose rows are committed, take note that the rows tell of what was replaced.
+
+        Raises MediaError.
+        """
+        for delivery in deliveries:
+            for job, seen in delivery.untold.values():
+                if job.target:
+                    self._store.tell(job.source, job.target, seen)
+            delivery.untold.clear()
 
     def _judged(self, name: str, places: list[int], image: str) -> tuple[Outcome, str] | Job:
         place = places[0]

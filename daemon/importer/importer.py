@@ -246,8 +246,8 @@ class Importer:
             for product, delivery in chunk
             if (change := self._change(product, delivery, rows.get(product.id), stock))
         ]
-        if changes:
-            self._write(changes)
+        held = {change.product.key for change in self._write(changes)} if changes else set()
+        courier.tell(delivery for product, delivery in chunk if product.key not in held)
         self._figures.processed += len(chunk)
         self._session.progress()
         self._session.beat()
@@ -290,17 +290,20 @@ class Importer:
             return None
         return Change(product, pictures, row.images, after, delivery.has_replaced)
 
-    def _write(self, changes: list[Change]) -> None:
+    def _write(self, changes: list[Change]) -> Sequence[Change]:
+        """Write changes, and return those whose rows others hold, which are written later by whoever can."""
         if self._plan.terms.dry_run:
             for change in changes:
                 if change.is_visible:
                     self._findings.change(change)
-            return
+            return []
         self._media.sync()
-        held = [change for change in self._written(changes) if not self._host.keeps(change.product.onec_id)]
+        held = self._written(changes)
+        ours = [change for change in held if not self._host.keeps(change.product.onec_id)]
         room = _MOST_HELD - len(self._held)
-        self._held += held[:room]
-        self._give_up(held[room:])
+        self._held += ours[:room]
+        self._give_up(ours[room:])
+        return held
 
     def _written(self, changes: Sequence[Change]) -> Sequence[Change]:
         """Write changes, and return those whose rows others hold."""

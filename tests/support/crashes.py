@@ -123,6 +123,11 @@ class Reimport(FirstImport):
         shop.picture(self.names("001")[0], content(self.names("001")[0], 1, self.size))
         shop.picture(self.names("002")[1], content(self.names("002")[1], 1, self.size))
 
+    def assert_ended(self, shop: Workshop) -> None:
+        """See that the rows tell of what was replaced, whenever it was that a process died."""
+        unchanged = shop.row("000").updated_at
+        assert min(shop.row("001").updated_at, shop.row("002").updated_at) > unchanged
+
 
 class Startup(FirstImport):
     """The service imports everything when it starts."""

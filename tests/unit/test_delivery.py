@@ -343,7 +343,15 @@ def test_a_directory_of_the_media_that_may_not_be_entered_is_an_error_of_its_pic
 
 
 @dataclass(frozen=True)
-class Failing:
+class Teller:
+    """Stands for a store in which nothing is replaced."""
+
+    def tell(self, _source: Source, _target: Target, _seen: os.stat_result) -> None:
+        raise AssertionError
+
+
+@dataclass(frozen=True)
+class Failing(Teller):
     """Stands for a store whose media fail."""
 
     def bring(self, _source: Source, _target: Target | None) -> Outcome:
@@ -380,8 +388,8 @@ def test_a_read_only_media_directory_ends_the_delivery(supply: Supply) -> None:
 # Threads
 
 
-@dataclass
-class Slow:
+@dataclass(frozen=True)
+class Slow(Teller):
     """Stands for a store that brings two pictures at the same time or none."""
 
     together: threading.Barrier

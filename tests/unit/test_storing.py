@@ -68,8 +68,12 @@ class Bench:
         self.media.__exit__(None, None, None)
 
     def bring(self, *, validate: Validate | None = None, max_file_size: int = 64 << 20) -> Outcome:
-        """Bring the picture over."""
-        return Store(self.media, max_file_size, validate).bring(self.source, self.target)
+        """Bring the picture over, and tell of it if it was replaced."""
+        store = Store(self.media, max_file_size, validate)
+        outcome = store.bring(self.source, self.target)
+        if outcome.seen:
+            store.tell(self.source, self.target, outcome.seen)
+        return outcome
 
     def is_current(self) -> bool:
         """Return whether the stored copy is current by its times."""
@@ -732,3 +736,43 @@ def test_a_preview_by_one_who_may_not_read_the_copy_says_that_it_would_be_replac
     with unprivileged():
         outcome = Preview(10).bring(bench.source, bench.target)
     assert outcome.result is Result.REPLACED
+
+
+# Replaced, and told
+
+
+def test_a_replaced_copy_is_replaced_once_more_until_it_is_told_of(bench: Bench) -> None:
+    put(bench.picture, b"new one", modified_ns=MOMENT)
+    put(bench.stored, b"the old")
+    store = Store(bench.media, 1 << 20)
+    assert store.bring(bench.source, bench.target) == Outcome(Result.REPLACED, bytes_copied=7, compared=True)
+    assert not bench.is_current()
+    again = store.bring(bench.source, bench.target)
+    assert again == Outcome(Result.REPLACED, compared=True)
+    assert again.seen is not None
+    store.tell(bench.source, bench.target, again.seen)
+    assert bench.is_current()
+    assert bench.stored.stat().st_mtime_ns == MOMENT
+
+
+def test_a_source_that_changed_before_its_copy_was_told_of_is_compared_again(bench: Bench) -> None:
+    put(bench.picture, b"new one", modified_ns=MOMENT)
+    put(bench.stored, b"the old")
+    store = Store(bench.media, 1 << 20)
+    outcome = store.bring(bench.source, bench.target)
+    replace(bench.picture, b"another")
+    os.utime(bench.picture, ns=(MOMENT, MOMENT))
+    assert outcome.seen is not None
+    store.tell(bench.source, bench.target, outcome.seen)
+    assert not bench.is_current()
+
+
+def test_a_copy_that_is_gone_before_it_is_told_of_is_no_error(bench: Bench) -> None:
+    put(bench.picture, b"new one")
+    put(bench.stored, b"the old")
+    store = Store(bench.media, 1 << 20)
+    outcome = store.bring(bench.source, bench.target)
+    bench.stored.unlink()
+    assert outcome.seen is not None
+    store.tell(bench.source, bench.target, outcome.seen)
+    assert not bench.stored.exists()
