@@ -64,6 +64,7 @@ def test_a_picture_that_comes_in_pieces_is_imported_once_and_whole(workshop: Wor
                 file.write(b"piece %d" % piece)
             time.sleep(_SETTLE / 3)
         service.wait_until_in_step()
+        service.wait_for_session(trigger="watch")
         assert workshop.contents()["products/00/7_a.jpg"] == b"".join(b"piece %d" % n for n in range(6))
         assert [session["report_details"]["copied"] for session in watch_sessions(workshop)] == [1]  # type: ignore[index]
 

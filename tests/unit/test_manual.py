@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -23,7 +24,9 @@ def shown() -> str:
 
 
 def test_the_page_that_is_shipped_is_that_of_the_commands() -> None:
-    assert _FILE.read_text() == manual(), "python -m daemon.cli.manual > docs/onec-images.1"
+    command = [sys.executable, "-m", "daemon.cli.manual"]
+    made = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert _FILE.read_text() == made, "python -m daemon.cli.manual > docs/onec-images.1"
 
 
 def test_each_command_has_its_section_its_options_and_an_example() -> None:
