@@ -148,8 +148,8 @@ class Store:
             return Outcome(Result.COPIED, "", copied, is_compared)
         return Outcome(Result.REPLACED, "", copied, is_compared, seen=seen)
 
-    def tell(self, source: Source, target: Target, seen: os.stat_result) -> None:
-        """Given a replaced copy, and what was read of its source, take note that the rows tell of it.
+    def tell(self, source: Source | None, target: Target, seen: os.stat_result) -> None:
+        """Given a replaced copy, and what was read of its source (None: gone), take note that the rows tell of it.
 
         Only now it is given the source's time, by which it counts as current: whoever dies before has it
         replaced once more, and its rows written, by the next import. A source that has changed in the
@@ -157,7 +157,7 @@ class Store:
         """
         with suppress(OSError, Refused), fatal_errors():
             _set_time(target, seen.st_mtime_ns)
-            if not _is_unchanged(source, seen):
+            if source and not _is_unchanged(source, seen):
                 _set_time(target, _UNTOLD_NS)
 
     def _copied(self, descriptor: int, seen: os.stat_result, target: Target, modified_ns: int) -> int | None:
@@ -215,7 +215,7 @@ class Preview:
         except OSError as error:
             return _not_stored(error)
 
-    def tell(self, source: Source, target: Target, seen: os.stat_result) -> None:
+    def tell(self, source: Source | None, target: Target, seen: os.stat_result) -> None:
         """Do nothing: nothing was replaced."""
 
     def _outcome(self, descriptor: int, seen: os.stat_result, target: Target | None) -> Outcome:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -18,10 +18,11 @@ _PENDING_PER_WORKER = 4  # tasks; more would only hide how long a chunk takes
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A picture that is not current: where it is, where it belongs, and the path to show."""
+    """A picture that is not current: where it is, where it belongs, the number of its place and the path to show."""
 
     source: Source
     target: Target | None
+    place: int
     path: str
 
 
@@ -38,8 +39,8 @@ class Delivery:
     current: set[str] = field(default_factory=set)
     outcomes: dict[str, tuple[Outcome, str]] = field(default_factory=dict)
     is_counted: bool = False
-    #: By name, pictures that were replaced, with what was read of their sources, until the rows tell of them.
-    untold: dict[str, tuple[Job, os.stat_result]] = field(default_factory=dict)
+    #: By name, pictures that were replaced: their places and what was read there, until the rows tell of them.
+    untold: dict[str, tuple[int, os.stat_result]] = field(default_factory=dict)
 
     @property
     def delivered(self) -> set[str]:
@@ -88,8 +89,8 @@ class Brings(Protocol):
     def bring(self, source: Source, target: Target | None) -> Outcome:
         """Given a source and its target, return the outcome. Raises MediaError."""
 
-    def tell(self, source: Source, target: Target, seen: os.stat_result, /) -> None:
-        """Given a replaced copy, and what was read of its source, take note that the rows tell of it."""
+    def tell(self, source: Source | None, target: Target, seen: os.stat_result, /) -> None:
+        """Given a replaced copy, and what was read of its source (None: gone), take note that the rows tell of it."""
 
 
 class Courier:
@@ -162,18 +163,20 @@ class Courier:
             outcome = self._store.bring(job.source, job.target)
             delivery.outcomes[name] = outcome, job.path
             if outcome.seen:
-                delivery.untold[name] = job, outcome.seen
+                delivery.untold[name] = job.place, outcome.seen
 
-    def tell(self, deliveries: Iterable[Delivery]) -> None:
-        """Given deliveries whose rows are committed, take note that the rows tell of what was replaced.
+    def tell(self, delivery: Delivery) -> None:
+        """Given a delivery whose rows are all committed, take note that they tell of what was replaced.
 
-        Raises MediaError.
+        What cannot be looked at any more is compared by the next import. Raises MediaError.
         """
-        for delivery in deliveries:
-            for job, seen in delivery.untold.values():
-                if job.target:
-                    self._store.tell(job.source, job.target, seen)
-            delivery.untold.clear()
+        for name, (place, seen) in delivery.untold.items():
+            with suppress(OSError):
+                source = self._exchange.source(place, name)
+                target = self._media.target(f"{delivery.directory}/{name}")
+                if target:
+                    self._store.tell(source, target, seen)
+        delivery.untold.clear()
 
     def _judged(self, name: str, places: list[int], image: str) -> tuple[Outcome, str] | Job:
         place = places[0]
@@ -184,7 +187,7 @@ class Courier:
         except Refused as refused:
             judged = Outcome(Result.ERROR, str(refused))
         path = self._exchange.path(place, name)
-        return (judged, path) if isinstance(judged, Outcome) else Job(*judged, path)
+        return (judged, path) if isinstance(judged, Outcome) else Job(*judged, place, path)
 
     def _check_name(self, name: str, image: str) -> None:
         if not is_text(name):

@@ -80,6 +80,7 @@ class Importer:
         self._host = host or Host()
         self._deadline = time.monotonic() + plan.time_limit
         self._held: list[Change] = []
+        self._untold: dict[str, Delivery] = {}  # by key, what was replaced and not all rows tell of yet
 
     def take_products(self, survey: Survey, keys: frozenset[str]) -> None:
         """Given a survey and the keys it is about (none: all), list the products.
@@ -126,7 +127,7 @@ class Importer:
             ) as courier:
                 for section in survey.sections():
                     self._import_section(section, exchange, courier)
-        self._retry_held()
+                self._retry_held(courier)
 
     def _exchange(self) -> Exchange:
         plan = self._plan
@@ -170,6 +171,7 @@ class Importer:
         stock = Stock(section, self._media, catalogue, self._plan.rules, self._figures)
         for chunk in self._chunks(section, courier):
             self._import_chunk(chunk, rows, stock, courier)
+            self._tell(chunk, section, courier)
             exchange.trim()
             self._media.trim()
             self._attend()
@@ -246,8 +248,9 @@ class Importer:
             for product, delivery in chunk
             if (change := self._change(product, delivery, rows.get(product.id), stock))
         ]
-        held = {change.product.key for change in self._write(changes)} if changes else set()
-        courier.tell(delivery for product, delivery in chunk if product.key not in held)
+        self._untold |= {product.key: delivery for product, delivery in chunk if delivery.untold}
+        if changes:
+            self._write(changes)
         self._figures.processed += len(chunk)
         self._session.progress()
         self._session.beat()
@@ -290,20 +293,24 @@ class Importer:
             return None
         return Change(product, pictures, row.images, after, delivery.has_replaced)
 
-    def _write(self, changes: list[Change]) -> Sequence[Change]:
-        """Write changes, and return those whose rows others hold, which are written later by whoever can."""
+    def _write(self, changes: list[Change]) -> None:
         if self._plan.terms.dry_run:
             for change in changes:
                 if change.is_visible:
                     self._findings.change(change)
-            return []
+            return
         self._media.sync()
         held = self._written(changes)
-        ours = [change for change in held if not self._host.keeps(change.product.onec_id)]
+        ours = [change for change in held if not self._is_kept(change)]
         room = _MOST_HELD - len(self._held)
         self._held += ours[:room]
         self._give_up(ours[room:])
-        return held
+
+    def _is_kept(self, change: Change) -> bool:
+        """Return whether the host has a change done later, and with it whatever was replaced."""
+        if is_kept := self._host.keeps(change.product.onec_id):
+            self._leave_untold(change.product.key)
+        return is_kept
 
     def _written(self, changes: Sequence[Change]) -> Sequence[Change]:
         """Write changes, and return those whose rows others hold."""
@@ -316,13 +323,31 @@ class Importer:
             self._fail_row(change.product.onec_id, f"has a row that cannot be written: {reason}")
         return written.held
 
-    def _retry_held(self) -> None:
+    def _retry_held(self, courier: Courier) -> None:
         """Write the rows that others held when it was their turn; those still held have failed."""
         for changes in batched(self._held, self._plan.chunk_size):
             self._give_up(self._written(changes))
+        for delivery in self._untold.values():
+            courier.tell(delivery)
+
+    def _tell(self, chunk: Sequence[Delivered], section: Section, courier: Courier) -> None:
+        """Take note of what was replaced where all rows of a key tell of it: they may fall into several chunks."""
+        if not self._untold:
+            return
+        last = {product.key: product for product in section.products}
+        held = {change.product.key for change in self._held}
+        for key in {product.key for product, _ in chunk if product is last[product.key]} - held:
+            if delivery := self._untold.pop(key, None):
+                courier.tell(delivery)
+
+    def _leave_untold(self, key: str) -> None:
+        """Let what was replaced be replaced once more by the next import, since a row does not tell of it."""
+        if delivery := self._untold.pop(key, None):
+            delivery.untold.clear()
 
     def _give_up(self, changes: Sequence[Change]) -> None:
         for change in changes:
+            self._leave_untold(change.product.key)
             self._fail_row(change.product.onec_id, "has a row that another transaction holds")
 
     def _fail(self, path: str, reason: str, **fields: str) -> None:

@@ -1,5 +1,6 @@
 """What an import lets its host do while it runs, and leaves to it."""
 
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -31,6 +32,15 @@ def shop(bare: Workshop) -> Workshop:
     bare.products("1", "2", "3")
     bare.pictures("1_a.jpg", "2_a.jpg", "3_a.jpg")
     return bare
+
+
+@pytest.fixture
+def served_shop(served: Workshop) -> Workshop:
+    """Return such a shop on PostgreSQL, where single rows can be held."""
+    assert served.run("init-db").status == 0
+    served.products("1", "2", "3")
+    served.pictures("1_a.jpg", "2_a.jpg", "3_a.jpg")
+    return served
 
 
 def run(
@@ -160,9 +170,89 @@ def test_image_roots_that_are_awaited_are_no_failure(shop: Workshop, tmp_path: P
     assert session.figures.processed == 3
 
 
-def test_rows_that_others_hold_are_left_to_a_host_that_wants_them(shop: Workshop) -> None:
-    if shop.database.is_sqlite:
-        return  # it holds all rows or none, and whoever writes waits for it
+def replaced(shop: Workshop) -> None:
+    """Have the pictures of all products replaced after a first import."""
+    run(shop, Host())
+    for onec_id in "123":
+        shop.picture(f"{onec_id}_a.jpg", f"the other {onec_id}", mtime_ns=10**18)
+
+
+def times(shop: Workshop) -> list[int]:
+    return [file.mtime_ns for file in shop.stored().values()]
+
+
+@pytest.mark.parametrize("chunk_size", [1, 2, 100])
+def test_rows_that_share_a_replaced_picture_all_tell_of_it_before_it_is_current(
+    shop: Workshop, chunk_size: int
+) -> None:
+    shop.configure(chunk_size=chunk_size)
+    shop.products("1#2", "1#3")
+    replaced(shop)
+    before = {row.id: row.updated_at for row in shop.rows()}
+    seen: set[tuple[bool, bool]] = set()
+
+    def attend() -> float:
+        rows = [row for row in shop.rows() if (row.onec_id or "").startswith("1")]
+        is_told = all(row.updated_at > before[row.id] for row in rows)
+        seen.add((shop.stored()["products/00/1_a.jpg"].mtime_ns == 10**18, is_told))
+        return 0.0
+
+    run(shop, Host(attend=attend))
+    assert (True, False) not in seen
+    assert times(shop) == [10**18] * 3
+    assert run(shop, Host()).figures.copied == 0
+
+
+def test_a_replaced_picture_is_current_though_its_source_is_gone_by_then(shop: Workshop) -> None:
+    replaced(shop)
+
+    def lose(work: Callable[[], Result]) -> Result:
+        result = work()
+        if shop.root.exists() and any(
+            content.startswith(b"the other") for content in shop.contents().values()
+        ):
+            shutil.rmtree(shop.root)
+        return result
+
+    run(shop, Host(patiently=lose))
+    assert times(shop) == [10**18] * 3
+
+
+def test_a_row_that_is_free_in_the_end_tells_of_what_was_replaced(served_shop: Workshop) -> None:
+    replaced(served_shop)
+    before = served_shop.row("2").updated_at
+    connection = served_shop.database.connect()
+    connection.execute("BEGIN")
+    connection.execute("UPDATE products SET name = 'x' WHERE onec_id = '2'")
+
+    def attend() -> float:
+        if b"the other 3" in served_shop.contents().values():
+            connection.close()
+        return 0.0
+
+    run(served_shop, Host(attend=attend))
+    assert served_shop.row("2").updated_at > before
+    assert times(served_shop) == [10**18] * 3
+
+
+def test_a_row_that_is_never_free_is_told_of_what_was_replaced_by_the_next_import(
+    served_shop: Workshop,
+) -> None:
+    replaced(served_shop)
+    before = served_shop.row("2").updated_at
+    connection = served_shop.database.connect()
+    connection.execute("BEGIN")
+    connection.execute("UPDATE products SET name = 'x' WHERE onec_id = '2'")
+    assert run(served_shop, Host()).figures.errors == 1
+    connection.close()
+    assert served_shop.row("2").updated_at == before
+    assert run(served_shop, Host()).figures.copied == 1
+    assert served_shop.row("2").updated_at > before
+    assert times(served_shop) == [10**18] * 3
+
+
+def test_rows_that_others_hold_are_left_to_a_host_that_wants_them(served_shop: Workshop) -> None:
+    shop = served_shop
     kept: list[str] = []
 
     def keeps(onec_id: str) -> bool:

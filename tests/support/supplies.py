@@ -102,7 +102,8 @@ class Supply:
                 keys = dict.fromkeys(product.key for product in section.products)
                 deliveries = {key: courier.deliver(key, section.pictures.get(key, {})) for key in keys}
                 courier.finish()
-                courier.tell(deliveries.values())  # as if there were rows, and they were written
+                for delivery in deliveries.values():
+                    courier.tell(delivery)  # as if there were rows, and they were written
             yield Supplied(section, deliveries, media)
 
 

@@ -346,7 +346,7 @@ def test_a_directory_of_the_media_that_may_not_be_entered_is_an_error_of_its_pic
 class Teller:
     """Stands for a store in which nothing is replaced."""
 
-    def tell(self, _source: Source, _target: Target, _seen: os.stat_result) -> None:
+    def tell(self, _source: Source | None, _target: Target, _seen: os.stat_result) -> None:
         raise AssertionError
 
 
