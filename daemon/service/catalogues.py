@@ -63,9 +63,8 @@ class Catalogues:
             self._jobs.catalogue(session, occasion, files, names_due=names_due)
         except (DatabaseUnavailableError, LockedError, StoppedError):
             raise
-        except (
-            Exception
-        ):  # whatever it is, the same files would bring it about again, and keep the service from its work
+        except Exception:
+            # whatever it is, the same files would bring it about again, and keep the service from its work
             self._files.loaded(files)
             raise
         self._files.loaded(files)

@@ -351,10 +351,6 @@ def test_pictures_that_lay_there_without_a_product_at_start_are_waited_for(works
 
 
 def test_a_row_that_another_transaction_holds_is_written_when_it_is_free(workshop: Workshop) -> None:
-    if workshop.database.is_sqlite:
-        workshop.configure(
-            "database", url=workshop.database.url
-        )  # one writer at a time: it waits for its turn
     workshop.products("7", "8")
     connection = workshop.database.connect()
     with daemon(workshop):
