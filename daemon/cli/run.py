@@ -13,11 +13,11 @@ from daemon.errors import ConfigurationError
 from daemon.http.board import Board
 from daemon.http.site import Serving, Site
 from daemon.notify import Supervisor
+from daemon.publication import Publisher
 from daemon.service.bulletin import Bulletin
 from daemon.service.lifetime import Lifetime
 from daemon.service.notices import GRACE, Notices
 from daemon.service.signals import Signals
-from daemon.state import Publisher
 
 
 def run_command(context: Context, *, stands_by: bool) -> int:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import click
 
+from daemon import publication
 from daemon import shop as shops
-from daemon import state as states
 from daemon.cli import standing
 from daemon.cli.context import Context
 from daemon.cli.output import print_json, say
@@ -27,7 +27,7 @@ class Sight:
 
     def state(self) -> State | None:
         """Return the state of the service, None if it does not run. Raises OnecImagesError."""
-        return states.find(shops.state_places(self._settings, self._environ))
+        return publication.find(shops.state_places(self._settings, self._environ))
 
     def sessions(self) -> list[SessionRecord]:
         """Return the last sessions, newest first; none where they cannot be read, which is told once."""

@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
+from daemon import publication
 from daemon import shop as shops
-from daemon import state as states
 from daemon.cli.context import Context
 from daemon.cli.outcome import in_words
 from daemon.cli.output import print_json, say
@@ -142,7 +142,7 @@ class _Looks:
         if time.monotonic() >= self._next_at:
             self._next_at = time.monotonic() + _LOOK
             with suppress(OnecImagesError):
-                state = states.find(self._places)
+                state = publication.find(self._places)
                 self._follow(state.current if state else None)
 
 

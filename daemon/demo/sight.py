@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
+from daemon import publication
 from daemon import shop as shops
-from daemon import state as states
 from daemon.composition import Images
 from daemon.config import Settings
 from daemon.db.sessions import ImportType, SessionRecord, Status, Trigger
@@ -60,7 +60,7 @@ class Sight:
 
     def state(self) -> State | None:
         """Return the state of the service, None if it does not run."""
-        return states.find(shops.state_places(self._settings, self._environ))
+        return publication.find(shops.state_places(self._settings, self._environ))
 
 
 @contextmanager

@@ -15,11 +15,12 @@ from daemon.http.snapshot import Facts
 from daemon.importer.figures import Figures
 from daemon.importer.session import Session
 from daemon.notify import Supervisor
+from daemon.publication import Publisher
 from daemon.service.full_imports import FullImports
 from daemon.service.keeper import DATABASE
 from daemon.service.notices import Notices
 from daemon.service.troubles import Troubles
-from daemon.state import Current, Publisher, State
+from daemon.state import Current, State
 from daemon.watcher.lookout import Lookout
 
 _DAY = timedelta(days=1)

@@ -14,11 +14,12 @@ from daemon.config import Settings
 from daemon.errors import OnecImagesError
 from daemon.http.board import Board
 from daemon.notify import Supervisor
+from daemon.publication import Publisher
 from daemon.service.bulletin import Bulletin, Report
 from daemon.service.notices import Notices
 from daemon.service.service import Service
 from daemon.service.signals import Signals
-from daemon.state import Publisher, State
+from daemon.state import State
 
 _LONGEST = 30.0  # seconds
 

@@ -9,7 +9,8 @@ import json
 import sys
 from pathlib import Path
 
-from daemon.state import Publisher, State
+from daemon.publication import Publisher
+from daemon.state import State
 
 
 def main(file: str) -> None:

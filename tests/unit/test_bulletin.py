@@ -9,16 +9,17 @@ from socket import AF_UNIX, SOCK_DGRAM, socket
 import pytest
 from support.services import IMPORT, IMPORTING, MOMENT, WATCHING
 
-from daemon import state as states
+from daemon import publication
 from daemon.agenda import Agenda, Hint, Terms
 from daemon.http.board import Board
 from daemon.naming import PictureNames
 from daemon.notify import Supervisor
+from daemon.publication import Publisher
 from daemon.service.bulletin import Bulletin, Report, sentence
 from daemon.service.full_imports import FullImports
 from daemon.service.notices import Notices
 from daemon.service.troubles import Troubles
-from daemon.state import Publisher, State
+from daemon.state import State
 from daemon.watcher.inbox import Inbox
 from daemon.watcher.lookout import Lookout
 from daemon.watcher.roots import Roots
@@ -93,12 +94,12 @@ def test_all_who_listen_are_told(tmp_path: Path, manager: socket) -> None:
         bulletin = Bulletin(supervisor, publisher, Notices({}), MOMENT, Board())
         bulletin.waiting("standby", "Standing by: another one is at work")
         assert manager.recv(4096) == b"READY=1\nSTATUS=Standing by: another one is at work"
-        waiting = states.read(tmp_path / "state")
+        waiting = publication.read(tmp_path / "state")
         assert waiting is not None
         assert (waiting.state, waiting.degraded) == ("standby", False)
         bulletin.tell(report(Agenda(TERMS, 0), Troubles(), lambda: 0))
         assert manager.recv(4096) == b"STATUS=Watching (inotify)"
-        working = states.read(tmp_path / "state")
+        working = publication.read(tmp_path / "state")
         assert working is not None
         assert (working.state, working.since) == ("watching", MOMENT)
         bulletin.ready(report(Agenda(TERMS, 0), Troubles(), lambda: 0))
