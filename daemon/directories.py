@@ -37,6 +37,15 @@ class Directories:
     ) -> None:
         self.close()
 
+    def __getstate__(self) -> dict[str, object]:
+        """Return what a process needs that has inherited the base's descriptor; it opens the others itself."""
+        return {**self.__dict__, "_opened": {}}
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """The base's descriptor, by which another process finds all that lies below."""
+        return (self._base,)
+
     def open(self, path: str) -> int:
         """Given a relative path, return the directory's descriptor.
 
@@ -98,6 +107,11 @@ class Nowhere(Directories):
     def __init__(self, base: Path) -> None:
         """Given the path of the directory that is missing."""
         self._missing = base
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """None."""
+        return ()
 
     def open(self, path: str) -> int:
         """Raise FileNotFoundError."""

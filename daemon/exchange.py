@@ -100,6 +100,15 @@ class Exchange:
     ) -> None:
         self._stack.close()
 
+    def __getstate__(self) -> dict[str, object]:
+        """Return what a process needs that has inherited the roots' descriptors."""
+        return {**self.__dict__, "_stack": ExitStack()}
+
+    @property
+    def descriptors(self) -> list[int]:
+        """The roots' descriptors."""
+        return [descriptor for root in self._roots.values() for descriptor in root.descriptors]
+
     def listing(
         self, trouble: Trouble, directories: Collection[str] | None = None
     ) -> Iterator[tuple[int, list[str]]]:

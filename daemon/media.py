@@ -3,7 +3,6 @@
 import ctypes
 import fcntl
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -77,7 +76,7 @@ class Media:
         self._dir_mode = dir_mode
         self._min_free = min_free
         self._durable = durable
-        self._token = secrets.token_hex(6)
+        self._token = _token()
         self._numbers = count()
         self._directories = self._opened()
 
@@ -98,6 +97,15 @@ class Media:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._directories.close()
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        """Given what was made elsewhere, do the same in a process that has inherited the directory's descriptor."""
+        self.__dict__ |= {**state, "_token": _token()}
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """The directory's descriptor, where there is a directory."""
+        return self._directories.descriptors
 
     def prepare(self) -> None:
         """Make the directories that are missing, and raise MediaError if they cannot take files."""
@@ -224,6 +232,11 @@ class Media:
     def trim(self) -> None:
         """Close descriptors if they are many; targets given out before are no longer valid."""
         self._directories.trim()
+
+
+def _token() -> str:
+    """Return what tells the temporary files of this process from those of all others."""
+    return os.urandom(6).hex()
 
 
 def _removed_unless_locked(target: Target) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from zlib import crc32
 
 _UUID = re.compile("-".join(f"[0-9a-fA-F]{{{digits}}}" for digits in (8, 4, 4, 4, 12)))
+_UUID_FIRST = re.compile(rf"{_UUID.pattern}(?:_|\Z)")
 _UUID_LENGTH = 36
 _SHARD_LENGTH = 2  # characters
 
@@ -61,9 +62,9 @@ def section_of(text: str) -> str:
     always fall into the same section, wherever the file lies. UUIDs go by their shard, which keeps the
     work in one directory; other codes often begin alike and are spread evenly by a checksum.
     """
+    if _UUID_FIRST.match(text):
+        return text[:2].lower()
     first = text.partition("_")[0]
-    if is_uuid(first):
-        return first[:2].lower()
     return f"~{crc32(first.encode(errors='surrogatepass')) & 0xFF:02x}"
 
 
@@ -79,6 +80,10 @@ def owner(stem: str, keys: Container[str], most_underscores: int) -> str | None:
     the longest one wins: ``12_3_a`` is a picture of ``12`` only where there is no ``12_3``. Candidates with
     more underscores than any key has are not tried.
     """
+    if not most_underscores:  # what stands before the first one is the only candidate
+        first = stem.partition("_")[0]
+        candidate = first if first in keys else canonical(first)
+        return candidate if candidate in keys else None
     parts = stem.split("_", most_underscores + 1)
     for length in range(min(len(parts), most_underscores + 1), 0, -1):
         candidate = canonical("_".join(parts[:length]))
@@ -114,6 +119,8 @@ def file_name(path: str) -> str:
 
 def is_text(name: str) -> bool:
     """Given a file name as the operating system gave it, return whether its bytes are UTF-8."""
+    if name.isascii():
+        return True
     try:
         name.encode()
     except UnicodeEncodeError:

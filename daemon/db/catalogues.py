@@ -34,6 +34,8 @@ class Catalogue:
         """Given canonical onec_ids, return the file names of the pictures of those that the catalogue names."""
         c = catalogue.c
         found: dict[str, tuple[str, ...]] = {}
+        if connection.execute(select(c.onec_id).limit(1)).first() is None:
+            return found  # many shops have no catalogue, and many products to ask for
         for some in batched(onec_ids, _IDS):
             for onec_id, pictures in connection.execute(
                 select(c.onec_id, c.pictures).where(c.onec_id.in_(some))

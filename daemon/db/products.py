@@ -63,7 +63,7 @@ class Products:
         """
         c = self._columns
         follows = c.id.is_not(None) if last is None else c.id > last
-        return _listed(connection.execute(self._list(follows).order_by(c.id).limit(_BATCH)))
+        return _listed(connection.execute(self._list(follows).order_by(c.id).limit(_BATCH)).all())
 
     def with_keys(self, connection: Connection, keys: Iterable[str]) -> Iterator[list[Listed]]:
         """Given canonical keys, yield the products that have them. A UUID is looked for in lower and in upper case."""

@@ -1,19 +1,19 @@
 """Bringing the pictures of one key to the media directory."""
 
 import os
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+import sys
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from daemon.exchange import Exchange, Source
-from daemon.importer.survey import Found
 from daemon.media import Media, Target, fatal_errors
 from daemon.naming import is_text, shard_of
 from daemon.storing import CURRENT, GONE, Outcome, Refused, Result, is_current, refusal, remaining_rest
 
-_PENDING_PER_WORKER = 4  # tasks; more would only hide how long a chunk takes
+#: A file name and the numbers of the places where it lies.
+Found = dict[str, list[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,13 @@ class Delivery:
     is_counted: bool = False
     #: By name, pictures that were replaced: their places and what was read there, until the rows tell of them.
     untold: dict[str, tuple[int, os.stat_result]] = field(default_factory=dict)
+
+    def take(self, other: "Delivery | None", pictures: Collection[str]) -> None:
+        """Given what another process noted of these pictures, note the same; None: they are all current."""
+        if other is None:
+            self.current.update(pictures)
+        else:
+            self.current, self.outcomes, self.untold = other.current, other.outcomes, other.untold
 
     @property
     def delivered(self) -> set[str]:
@@ -93,77 +100,76 @@ class Brings(Protocol):
         """Given a replaced copy, and what was read of its source (None: gone), take note that the rows tell of it."""
 
 
-class Courier:
-    """Judges pictures by their status, and has those that are not current brought over by a few threads."""
+class Carrier:
+    """Judges pictures by their status, and brings over those that are not current."""
 
-    def __init__(self, exchange: Exchange, media: Media, store: Brings, terms: Terms, workers: int) -> None:
-        """Given the two sides, the store between them, the terms and the number of threads."""
+    def __init__(self, exchange: Exchange, media: Media, store: Brings, terms: Terms) -> None:
+        """Given the two sides, the store between them and the terms."""
         self._exchange = exchange
         self._media = media
         self._store = store
         self._terms = terms
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="picture")
-        self._pending: set[Future[None]] = set()
-        self._done: set[Future[None]] = set()
-        self._most_pending = workers * _PENDING_PER_WORKER
 
-    def close(self) -> None:
-        """Drop what has not begun, and wait for what has."""
-        self._threads.shutdown(cancel_futures=True)
+    @property
+    def descriptors(self) -> Collection[int]:
+        """Those that another process must have, under the same numbers, to do the work of this one."""
+        return [*self._exchange.descriptors, *self._media.descriptors]
 
-    def deliver(self, key: str, pictures: Found) -> Delivery:
-        """Given a key and its pictures, begin to deliver them; all outcomes are there after ``finish``."""
-        delivery = Delivery(f"{self._terms.prefix}/{shard_of(key)}")
-        jobs: list[tuple[str, Job]] = []
+    def directory(self, key: str) -> str:
+        """Given a key, return where its product images are, relative to the media directory."""
+        return f"{self._terms.prefix}/{shard_of(key)}"
+
+    def deliver(self, pictures: Found, delivery: Delivery) -> None:
+        """Given the pictures of one key and an empty delivery, deliver them and note what became of each.
+
+        Raises MediaError; what became of those before is noted.
+        """
+        if pictures:
+            delivery.current.update(self._current(pictures, delivery.directory))
         for name, places in pictures.items():
-            if len(places) == 1 and self._is_current(name, places[0], delivery.directory):
-                delivery.current.add(name)
+            if name in delivery.current:
                 continue
             judged = self._judged(name, places, f"{delivery.directory}/{name}")
             if isinstance(judged, Job):
-                jobs.append((name, judged))
+                self._bring(delivery, name, judged)
             else:
                 delivery.outcomes[name] = judged
-        if jobs:
-            self._begin(delivery, jobs)
-        return delivery
 
-    def _is_current(self, name: str, place: int, directory: str) -> bool:
-        """Return whether a picture needs no further look: the everyday case, in two calls of the system.
+    def trim(self) -> None:
+        """Close descriptors of directories if they are many."""
+        self._exchange.trim()
+        self._media.trim()
 
-        Whatever is unusual about it is for ``_judged`` to say.
+    def _current(self, pictures: Found, directory: str) -> Iterator[str]:
+        """Yield the names of pictures that need no further look: the everyday case, in two calls of the system each.
+
+        Whatever is unusual about a picture is for ``_judged`` to say.
         """
-        if self._terms.checksum or not name.isascii() or not self._fits(f"{directory}/{name}"):
-            return False
-        try:
-            stored = os.stat(name, dir_fd=self._media.directory(directory), follow_symlinks=False)
-            source = os.stat(name, dir_fd=self._exchange.directory(place), follow_symlinks=False)
-        except OSError:
-            return False
-        return is_current(source, stored) and not refusal(source, self._terms.max_file_size)
+        if self._terms.checksum or not (stored_in := self._directory(directory)):
+            return
+        longest = (self._terms.path_length or sys.maxsize) - len(directory) - 1
+        for name, places in pictures.items():
+            if len(places) > 1 or not name.isascii() or len(name) > longest:
+                continue
+            try:
+                stored = os.stat(name, dir_fd=stored_in, follow_symlinks=False)
+                source = os.stat(name, dir_fd=self._exchange.directory(places[0]), follow_symlinks=False)
+            except OSError:
+                continue
+            if is_current(source, stored) and not refusal(source, self._terms.max_file_size):
+                yield name
 
-    def finish(self) -> None:
-        """Wait until all that was begun has been delivered. Raises MediaError."""
-        self._wait(ALL_COMPLETED)
-        done, self._done = self._done, set()
-        for future in done:
-            future.result()
+    def _directory(self, path: str) -> int | None:
+        """Return the descriptor of a directory in the media, None where it cannot be had."""
+        with suppress(OSError):
+            return self._media.directory(path)
+        return None
 
-    def _begin(self, delivery: Delivery, jobs: Iterable[tuple[str, Job]]) -> None:
-        if len(self._pending) >= self._most_pending:
-            self._wait(FIRST_COMPLETED)
-        self._pending.add(self._threads.submit(self._bring, delivery, jobs))
-
-    def _wait(self, until: str) -> None:
-        done, self._pending = wait(self._pending, return_when=until)
-        self._done |= done
-
-    def _bring(self, delivery: Delivery, jobs: Iterable[tuple[str, Job]]) -> None:
-        for name, job in jobs:
-            outcome = self._store.bring(job.source, job.target)
-            delivery.outcomes[name] = outcome, job.path
-            if outcome.seen:
-                delivery.untold[name] = job.place, outcome.seen
+    def _bring(self, delivery: Delivery, name: str, job: Job) -> None:
+        outcome = self._store.bring(job.source, job.target)
+        delivery.outcomes[name] = outcome, job.path
+        if outcome.seen:
+            delivery.untold[name] = job.place, outcome.seen
 
     def tell(self, delivery: Delivery) -> None:
         """Given a delivery whose rows are all committed, take note that they tell of what was replaced.

@@ -2,10 +2,11 @@
 
 import stat
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +17,35 @@ from daemon.db.engine import Database
 from daemon.db.products import Listed, ProductRow, Products
 from daemon.errors import ImportFailedError, StoppedError, TimeLimitError
 from daemon.exchange import Exchange
-from daemon.importer.delivery import Courier, Delivery, Terms
+from daemon.importer.courier import Courier, Sent, courier
+from daemon.importer.delivery import Carrier, Delivery, Found, Terms
 from daemon.importer.findings import Findings
 from daemon.importer.host import Host
 from daemon.importer.rows import Change, Rows
 from daemon.importer.session import Session
 from daemon.importer.stock import Stock
-from daemon.importer.survey import Found, Product, Section, Survey
+from daemon.importer.survey import Product, Section, Survey
 from daemon.media import Media
 from daemon.storing import Preview, Result, Store, Validate
 
 _CHUNK_SECONDS = 1.0  # of copying, after which a chunk is committed however few products it has
+_MOST_UNDER_WAY = 8  # chunks; what they copy is not committed before those before them
 _MOST_HELD = 50_000  # changes kept for a second try; a table locked as a whole must not fill the memory
 
 
 #: A product and what was delivered for its key.
 Delivered = tuple[Product, Delivery]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Products that are committed together, with what is needed to write their rows."""
+
+    products: Sequence[Delivered]
+    sent: Sent
+    section: Section
+    rows: Mapping[Any, ProductRow]
+    stock: Stock
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +57,7 @@ class Plan:
     terms: Terms
     rules: Rules
     chunk_size: int  #: products
-    workers: int  #: threads that copy
+    workers: int  #: processes that deliver where there are many pictures; 1: none but this
     time_limit: float  #: seconds
     validate: Validate | None = None
     from_media: bool = False
@@ -80,6 +94,7 @@ class Importer:
         self._host = host or Host()
         self._deadline = time.monotonic() + plan.time_limit
         self._held: list[Change] = []
+        self._interrupted: ImportFailedError | None = None
         self._untold: dict[str, Delivery] = {}  # by key, what was replaced and not all rows tell of yet
 
     def take_products(self, survey: Survey, keys: frozenset[str]) -> None:
@@ -121,13 +136,10 @@ class Importer:
             self._prepare()
             self._list(exchange, survey)
             self._skip(survey.keyless)
-            store = self._store()
-            with closing(
-                Courier(exchange, self._media, store, self._plan.terms, self._plan.workers)
-            ) as courier:
-                for section in survey.sections():
-                    self._import_section(section, exchange, courier)
-                self._retry_held(courier)
+            carrier = Carrier(exchange, self._media, self._store(), self._plan.terms)
+            with courier(carrier, survey.pictures, self._plan.workers) as chosen:
+                self._import(survey.sections(), exchange, chosen, carrier)
+            self._retry_held(carrier)
 
     def _exchange(self) -> Exchange:
         plan = self._plan
@@ -161,20 +173,18 @@ class Importer:
         self._figures.skipped_products += products
         self._figures.processed += products
 
-    def _import_section(self, section: Section, exchange: Exchange, courier: Courier) -> None:
-        self._count_unmatched(section.unmatched, exchange)
-        self._attend()
-        if not section.products:
-            return
-        rows = self._host.patiently(partial(self._rows.read, section.products))
-        catalogue = self._catalogue(section)
-        stock = Stock(section, self._media, catalogue, self._plan.rules, self._figures)
-        for chunk in self._chunks(section, courier):
-            self._import_chunk(chunk, rows, stock, courier)
-            self._tell(chunk, section, courier)
-            exchange.trim()
-            self._media.trim()
+    def _import(
+        self, sections: Iterable[Section], exchange: Exchange, courier: Courier, carrier: Carrier
+    ) -> None:
+        wanted = takewhile(lambda _section: not self._interrupted, sections)
+        chunks = (chunk for section in wanted for chunk in self._chunks(section, exchange, courier))
+        for chunk in _in_order(chunks, self._host.is_waiting):
+            self._import_chunk(chunk)
+            self._tell(chunk, carrier)
+            carrier.trim()
             self._attend()
+        if self._interrupted:
+            raise self._interrupted
 
     def _attend(self) -> None:
         """Let the host do what must not wait; the time that it takes is not the import's."""
@@ -197,14 +207,24 @@ class Importer:
         with self._database.reading() as connection:
             return catalogue.pictures_of(connection, known_as)
 
-    def _chunks(self, section: Section, courier: Courier) -> Iterator[list[Delivered]]:
-        """Yield chunks whose pictures are being delivered; what is complete is yielded before a stop is raised."""
+    def _chunks(self, section: Section, exchange: Exchange, courier: Courier) -> Iterator[Chunk]:
+        """Yield chunks whose pictures are being delivered; none follows once the import is interrupted."""
+        self._count_unmatched(section.unmatched, exchange)
+        self._attend()
+        if not section.products:
+            return
+        rows = self._host.patiently(partial(self._rows.read, section.products))
+        stock = Stock(section, self._media, self._catalogue(section), self._plan.rules, self._figures)
+        for products in self._delivered(section, courier):
+            yield Chunk(products, courier.send(), section, rows, stock)
+
+    def _delivered(self, section: Section, courier: Courier) -> Iterator[list[Delivered]]:
         chunk: list[Delivered] = []
         delivery, key, began = None, None, time.monotonic()
         for product in section.products:
-            if interruption := self._interruption():
-                yield chunk
-                raise interruption
+            self._interrupted = self._interruption()
+            if self._interrupted:
+                break
             if not chunk:
                 self._check_room()
             if delivery is None or product.key != key:
@@ -236,28 +256,26 @@ class Importer:
             )
         return None
 
-    def _import_chunk(
-        self, chunk: list[Delivered], rows: Mapping[Any, ProductRow], stock: Stock, courier: Courier
-    ) -> None:
+    def _import_chunk(self, chunk: Chunk) -> None:
         try:
-            courier.finish()
+            chunk.sent.finish()
         finally:
-            self._tally(chunk)
+            self._tally(chunk.products)
         changes = [
             change
-            for product, delivery in chunk
-            if (change := self._change(product, delivery, rows.get(product.id), stock))
+            for product, delivery in chunk.products
+            if (change := self._change(product, delivery, chunk.rows.get(product.id), chunk.stock))
         ]
-        self._untold |= {product.key: delivery for product, delivery in chunk if delivery.untold}
+        self._untold |= {product.key: delivery for product, delivery in chunk.products if delivery.untold}
         if changes:
             self._write(changes)
-        self._figures.processed += len(chunk)
+        self._figures.processed += len(chunk.products)
         self._session.progress()
         self._session.beat()
 
-    def _tally(self, chunk: list[Delivered]) -> None:
+    def _tally(self, products: Sequence[Delivered]) -> None:
         """Count the files of a chunk, once however many products share them."""
-        for product, delivery in chunk:
+        for product, delivery in products:
             if delivery.is_counted:
                 continue
             delivery.is_counted = True
@@ -323,22 +341,22 @@ class Importer:
             self._fail_row(change.product.onec_id, f"has a row that cannot be written: {reason}")
         return written.held
 
-    def _retry_held(self, courier: Courier) -> None:
+    def _retry_held(self, carrier: Carrier) -> None:
         """Write the rows that others held when it was their turn; those still held have failed."""
         for changes in batched(self._held, self._plan.chunk_size):
             self._give_up(self._written(changes))
         for delivery in self._untold.values():
-            courier.tell(delivery)
+            carrier.tell(delivery)
 
-    def _tell(self, chunk: Sequence[Delivered], section: Section, courier: Courier) -> None:
+    def _tell(self, chunk: Chunk, carrier: Carrier) -> None:
         """Take note of what was replaced where all rows of a key tell of it: they may fall into several chunks."""
         if not self._untold:
             return
-        last = {product.key: product for product in section.products}
+        last = {product.key: product for product in chunk.section.products}
         held = {change.product.key for change in self._held}
-        for key in {product.key for product, _ in chunk if product is last[product.key]} - held:
+        for key in {product.key for product, _ in chunk.products if product is last[product.key]} - held:
             if delivery := self._untold.pop(key, None):
-                courier.tell(delivery)
+                carrier.tell(delivery)
 
     def _leave_untold(self, key: str) -> None:
         """Let what was replaced be replaced once more by the next import, since a row does not tell of it."""
@@ -357,6 +375,21 @@ class Importer:
     def _fail_row(self, onec_id: str, reason: str) -> None:
         self._session.row_failed(onec_id, reason)
         self._findings.failed(onec_id, reason)
+
+
+def _in_order(chunks: Iterable[Chunk], is_urgent: Callable[[], bool]) -> Iterator[Chunk]:
+    """Yield chunks as they are delivered, while those after them are under way: nobody waits for a sync or a commit.
+
+    Where something is urgent, what is under way is brought to its end.
+    """
+    under_way: deque[Chunk] = deque()
+    for chunk in chunks:
+        under_way.append(chunk)
+        while under_way and (
+            under_way[0].sent.is_delivered() or len(under_way) > _MOST_UNDER_WAY or is_urgent()
+        ):
+            yield under_way.popleft()
+    yield from under_way
 
 
 def _is_regular(exchange: Exchange, place: int, name: str) -> bool:

@@ -64,7 +64,7 @@ class Stock:
 
     def _named(self, product: Product) -> list[str] | None:
         """Return the product's own pictures that the catalogue names, None where it does not know the product."""
-        for known_as in product.known_as:
+        for known_as in product.known_as if self._catalogue else ():
             if known_as in self._catalogue:
                 return [
                     name for name in self._catalogue[known_as] if self._section.belongs(name, product.key)

@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Any
 
 from daemon.db.products import Listed
+from daemon.importer.delivery import Found
 from daemon.importer.selection import Selection
 from daemon.naming import (
     PictureNames,
@@ -22,9 +23,6 @@ from daemon.spool import Spool
 
 _GROUP = 4_000  # products and pictures joined at once; more in a section stay together
 
-#: A file name and the numbers of the places where it lies.
-Found = dict[str, list[int]]
-
 
 @dataclass(frozen=True, slots=True)
 class Product:
@@ -37,7 +35,7 @@ class Product:
     @property
     def known_as(self) -> tuple[str, ...]:
         """The ids under which a catalogue may name the product, the closest first."""
-        return canonical_id(self.onec_id), self.key
+        return (self.key,) if self.onec_id == self.key else (canonical_id(self.onec_id), self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +89,7 @@ class Survey:
         self._stored: Spool[list[str]] = Spool()
         self._products: Spool[list[tuple[Any, str, str, bool]]] = Spool()
         self._sizes: Counter[str] = Counter()
+        self.pictures = 0  #: that have been listed
         self._keyed = 0
         self._keyless = 0
 
@@ -132,6 +131,7 @@ class Survey:
         """Given the number of a place in the exchange and names listed there, take in those of pictures."""
         for section, pictures in self._by_section(names).items():
             self._pictures.put(section, (place, pictures))
+            self.pictures += len(pictures)
             self._sizes[section] += len(pictures)
 
     def add_stored(self, shard: str, names: Iterable[str]) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from support.files import put, tree
 
 from daemon.exchange import Exchange
-from daemon.importer.delivery import Brings, Courier, Delivery, Terms
+from daemon.importer.courier import courier
+from daemon.importer.delivery import Brings, Carrier, Delivery, Terms
 from daemon.importer.selection import Selection
 from daemon.importer.survey import Section, Survey
 from daemon.media import Media
@@ -17,6 +18,7 @@ from daemon.storing import Preview, Store
 
 ROOT = "goods/import_files"
 NAMES = PictureNames.from_patterns(["jpg", "jpeg", "png"], [])
+_MANY = 1_000_000  # pictures that porters are worth for
 TERMS = Terms("products", None, max_file_size=1 << 20)
 
 
@@ -69,10 +71,12 @@ class Supply:
         from_media: bool = False,
         meanwhile: Callable[[], object] = lambda: None,
         acting: AbstractContextManager[None] | None = None,
+        porters: int = 0,
     ) -> Iterator[Supplied]:
         """Deliver the pictures of these active products.
 
-        Meanwhile, between listing and delivering, something may happen, and delivering may be another account's.
+        Meanwhile, between listing and delivering, something may happen, and delivering may be another account's, or
+        that of so many porters.
         """
         (self.exchange / ROOT).mkdir(parents=True, exist_ok=True)
         with (
@@ -95,15 +99,16 @@ class Supply:
                     survey.add_stored(shard, names)
             (section,) = survey.sections()
             meanwhile()
+            carrier = Carrier(exchange, media, bringer, terms)
             with (
                 acting or nullcontext(),
-                closing(Courier(exchange, media, bringer, terms, workers=2)) as courier,
+                courier(carrier, _MANY if porters else 1, porters) as chosen,
             ):
                 keys = dict.fromkeys(product.key for product in section.products)
-                deliveries = {key: courier.deliver(key, section.pictures.get(key, {})) for key in keys}
-                courier.finish()
+                deliveries = {key: chosen.deliver(key, section.pictures.get(key, {})) for key in keys}
+                chosen.send().finish()
                 for delivery in deliveries.values():
-                    courier.tell(delivery)  # as if there were rows, and they were written
+                    carrier.tell(delivery)  # as if there were rows, and they were written
             yield Supplied(section, deliveries, media)
 
 

@@ -3,22 +3,20 @@
 import os
 import socket
 import stat
-import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
 
 import pytest
 from support.accounts import IS_ROOT, unprivileged
 from support.audits import Arguments, before, told
+from support.bringers import Failing
 from support.descriptors import none_left_open
 from support.files import change_status_after, put
 from support.supplies import ROOT, TERMS, Supplied, Supply
 
 from daemon.errors import MediaError
-from daemon.exchange import Source
 from daemon.importer.delivery import Delivery
-from daemon.media import Target
 from daemon.storing import Outcome, Result
 
 UUID = "001a16a4-b810-11ed-860f-fa163edba792"
@@ -342,22 +340,6 @@ def test_a_directory_of_the_media_that_may_not_be_entered_is_an_error_of_its_pic
 # Errors that end the import
 
 
-@dataclass(frozen=True)
-class Teller:
-    """Stands for a store in which nothing is replaced."""
-
-    def tell(self, _source: Source | None, _target: Target, _seen: os.stat_result) -> None:
-        raise AssertionError
-
-
-@dataclass(frozen=True)
-class Failing(Teller):
-    """Stands for a store whose media fail."""
-
-    def bring(self, _source: Source, _target: Target | None) -> Outcome:
-        raise MediaError("full")
-
-
 @pytest.mark.parametrize("number", [1, 100])
 def test_an_error_of_the_media_ends_the_delivery(supply: Supply, number: int) -> None:
     keys = [f"{index:03}" for index in range(number)]
@@ -383,27 +365,6 @@ def test_a_read_only_media_directory_ends_the_delivery(supply: Supply) -> None:
         supply.supplied("12"),
     ):
         pass
-
-
-# Threads
-
-
-@dataclass(frozen=True)
-class Slow(Teller):
-    """Stands for a store that brings two pictures at the same time or none."""
-
-    together: threading.Barrier
-
-    def bring(self, _source: Source, _target: Target | None) -> Outcome:
-        self.together.wait(timeout=30)
-        return Outcome(Result.COPIED)
-
-
-def test_pictures_of_several_products_are_brought_at_the_same_time(supply: Supply) -> None:
-    for key in ("12", "34", "56", "78"):
-        supply.send(f"{key}_a.jpg")
-    with supply.supplied("12", "34", "56", "78", store=lambda _: Slow(threading.Barrier(2))) as supplied:
-        assert delivered(supplied) == {key: {f"{key}_a.jpg"} for key in ("12", "34", "56", "78")}
 
 
 def test_many_products_are_all_delivered(supply: Supply) -> None:

@@ -1,0 +1,99 @@
+"""A process that delivers pictures for an import.
+
+Threads would wait for the interpreter's lock after each of the twenty system calls that a picture takes. The standard
+library's pools of processes either fork, which is not safe beside the service's threads, or import the main program.
+"""
+
+import pickle
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from subprocess import PIPE, Popen
+from typing import IO, cast
+
+from daemon.errors import ImportFailedError
+from daemon.importer.delivery import Carrier, Delivery, Found
+
+#: Pictures of some keys, each with the directory of the key's product images.
+Order = Sequence[tuple[str, Found]]
+
+#: What became of the pictures of each key, None where all are current; and the error that ended the order early.
+Answer = tuple[Sequence[Delivery | None], ImportFailedError | None]
+
+_PROGRAM = "import sys; sys.path[:] = {path!r}; from daemon.importer.porter import main; main()"
+
+
+class Porter:
+    """One such process, as the importer sees it. May be used by one thread at a time."""
+
+    def __init__(self, carrier: Carrier) -> None:
+        """Given who delivers, start a process that does the same. Raises ImportFailedError where none can start."""
+        program = _PROGRAM.format(path=sys.path)
+        command = [sys.executable, "-c", program, "onec-images: delivers pictures"]
+        try:
+            self._process = Popen(command, stdin=PIPE, stdout=PIPE, pass_fds=carrier.descriptors)
+        except OSError as error:
+            raise ImportFailedError(
+                f"a process that delivers pictures cannot be started: {error.strerror}; [import] workers = 1 needs none"
+            ) from error
+        self._orders = cast("IO[bytes]", self._process.stdin)
+        self._answers = cast("IO[bytes]", self._process.stdout)
+        self._send(carrier)
+
+    def deliver(self, order: Order) -> Answer:
+        """Given an order, have it delivered, and return what became of it.
+
+        Raises ImportFailedError if the process has died.
+        """
+        self._send(order)
+        try:
+            answer: Answer = pickle.load(self._answers)  # noqa: S301  of our own process
+        except (EOFError, pickle.UnpicklingError) as error:
+            raise self._died() from error
+        return answer
+
+    def close(self) -> None:
+        """Let the process end what it does, and wait for its end."""
+        with suppress(BrokenPipeError):
+            self._orders.close()
+        self._process.wait()
+        self._answers.close()
+
+    def _send(self, message: object) -> None:
+        try:
+            pickle.dump(message, self._orders, pickle.HIGHEST_PROTOCOL)
+            self._orders.flush()
+        except BrokenPipeError as error:
+            raise self._died() from error
+
+    def _died(self) -> ImportFailedError:
+        return ImportFailedError(
+            f"a process that delivers pictures has ended with status {self._process.wait()}"
+        )
+
+
+def main() -> None:
+    """Deliver what standard input orders, and answer on standard output, until whoever orders has gone."""
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)  # they are for whoever orders, who ends us
+    with suppress(EOFError, BrokenPipeError):
+        carrier: Carrier = pickle.load(sys.stdin.buffer)  # noqa: S301  of our own parent
+        while True:
+            answer = _answer(carrier, pickle.load(sys.stdin.buffer))  # noqa: S301
+            pickle.dump(answer, sys.stdout.buffer, pickle.HIGHEST_PROTOCOL)
+            sys.stdout.buffer.flush()
+
+
+def _answer(carrier: Carrier, order: Order) -> Answer:
+    deliveries: list[Delivery] = []
+    try:
+        for directory, pictures in order:
+            deliveries.append(Delivery(directory))
+            carrier.deliver(pictures, deliveries[-1])
+    except ImportFailedError as error:
+        return deliveries, error
+    finally:
+        carrier.trim()
+    told = zip(deliveries, order, strict=True)
+    return [delivery if len(delivery.current) < len(found) else None for delivery, (_, found) in told], None

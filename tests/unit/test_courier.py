@@ -1,0 +1,153 @@
+"""Who delivers: one process or several, it must come to the same."""
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.bringers import Dying, Failing, Interrupted
+from support.descriptors import none_left_open
+from support.supplies import TERMS, Supply
+
+from daemon.errors import ImportFailedError, MediaError
+from daemon.images import decoder
+from daemon.importer.delivery import Terms
+from daemon.storing import Result, Store
+
+PORTERS = pytest.mark.parametrize("porters", [0, 2])
+
+
+@pytest.fixture
+def supply(tmp_path: Path) -> Supply:
+    """Return an exchange and a shop with nothing in them."""
+    return Supply(tmp_path)
+
+
+#: What became of a picture that is not current, the reason, and the path to show.
+Became = tuple[Result, str, str]
+
+
+def became(supply: Supply, porters: int, *onec_ids: str, terms: Terms = TERMS) -> dict[str, Became | None]:
+    """Return what became of each picture, None where it was current."""
+    told: dict[str, Became | None] = {}
+    with none_left_open(), supply.supplied(*onec_ids, terms=terms, porters=porters) as supplied:
+        for delivery in supplied.deliveries.values():
+            told |= dict.fromkeys(delivery.current)
+            told |= {
+                name: (outcome.result, outcome.reason, path)
+                for name, (outcome, path) in delivery.outcomes.items()
+            }
+    return told
+
+
+@PORTERS
+def test_many_products_are_all_delivered_and_current_afterwards(supply: Supply, porters: int) -> None:
+    keys = [f"{index:03}" for index in range(500)]
+    for key in keys:
+        for letter in "ab":
+            supply.send(f"{key[:2]}/{key}_{letter}.jpg", key.encode())
+    assert became(supply, porters, *keys) == {
+        f"{key}_{letter}.jpg": (Result.COPIED, "", f"goods/import_files/{key[:2]}/{key}_{letter}.jpg")
+        for key in keys
+        for letter in "ab"
+    }
+    assert supply.stored == {
+        f"products/{key[:2]}/{key}_{letter}.jpg": key.encode() for key in keys for letter in "ab"
+    }
+    assert set(became(supply, porters, *keys).values()) == {None}
+
+
+@PORTERS
+def test_whatever_becomes_of_pictures_is_told(supply: Supply, porters: int) -> None:
+    supply.send("12_current.jpg")
+    supply.send("12_replaced.jpg", b"old")
+    became(supply, porters, "12")
+    supply.send("12_replaced.jpg", b"newer")
+    supply.send("12_new.jpg")
+    supply.send("12_empty.jpg", b"")
+    (supply.exchange / "goods/import_files/34_link.jpg").symlink_to("12_new.jpg")
+    assert became(supply, porters, "12", "34", "56") == {
+        "12_current.jpg": None,
+        "12_replaced.jpg": (Result.REPLACED, "", "goods/import_files/12_replaced.jpg"),
+        "12_new.jpg": (Result.COPIED, "", "goods/import_files/12_new.jpg"),
+        "12_empty.jpg": (Result.ERROR, "is empty", "goods/import_files/12_empty.jpg"),
+        "34_link.jpg": (
+            Result.ERROR,
+            "is a symbolic link, not a regular file",
+            "goods/import_files/34_link.jpg",
+        ),
+    }
+    assert supply.stored["products/12/12_replaced.jpg"] == b"newer"
+    assert set(became(supply, porters, "12").values()) == {
+        None,
+        (Result.ERROR, "is empty", "goods/import_files/12_empty.jpg"),
+    }
+
+
+@PORTERS
+def test_nothing_is_touched_on_trial(supply: Supply, porters: int) -> None:
+    supply.send("12_a.jpg")
+    assert became(supply, porters, "12", terms=replace(TERMS, dry_run=True)) == {
+        "12_a.jpg": (Result.COPIED, "", "goods/import_files/12_a.jpg")
+    }
+    assert not supply.media.exists()
+
+
+@PORTERS
+def test_a_picture_that_cannot_be_decoded_is_refused(supply: Supply, porters: int) -> None:
+    supply.send("12_a.jpg", b"no picture")
+    with supply.supplied(
+        "12", store=lambda media: Store(media, 1 << 20, decoder(["jpg"])), porters=porters
+    ) as supplied:
+        [(outcome, _)] = supplied.deliveries["12"].outcomes.values()
+    assert outcome.reason == "is no picture of a known format (JPEG)"
+
+
+@PORTERS
+def test_a_product_with_thousands_of_pictures_is_like_any_other(supply: Supply, porters: int) -> None:
+    for number in range(3000):
+        supply.send(f"12_{number:0150}.jpg")
+    assert len(became(supply, porters, "12")) == 3000
+    assert len(supply.stored) == 3000
+
+
+@PORTERS
+def test_an_error_of_the_media_ends_the_delivery(supply: Supply, porters: int) -> None:
+    keys = [f"{index:03}" for index in range(300)]
+    for key in keys:
+        supply.send(f"{key}_a.jpg")
+    with (
+        none_left_open(),
+        pytest.raises(MediaError, match="full"),
+        supply.supplied(*keys, store=lambda _: Failing(100), porters=porters),
+    ):
+        pass
+
+
+def test_a_porter_that_dies_ends_the_delivery(supply: Supply) -> None:
+    supply.send("12_a.jpg")
+    with (
+        none_left_open(),
+        pytest.raises(ImportFailedError, match="a process that delivers pictures has ended with status -9"),
+        supply.supplied("12", store=lambda _: Dying(), porters=2),
+    ):
+        pass
+
+
+def test_porters_leave_signals_to_whoever_orders(supply: Supply) -> None:
+    supply.send("12_a.jpg")
+    with supply.supplied("12", store=lambda _: Interrupted(), porters=2) as supplied:
+        assert supplied.deliveries["12"].delivered == {"12_a.jpg"}
+
+
+def test_a_porter_that_cannot_start_ends_the_delivery_with_the_remedy(
+    supply: Supply, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", os.devnull)
+    with (
+        none_left_open(),
+        pytest.raises(ImportFailedError, match=r"cannot be started: .*; \[import\] workers = 1 needs none"),
+        supply.supplied("12", porters=2),
+    ):
+        pass
