@@ -25,7 +25,8 @@ def canonical(key: str) -> str:
 
     UUIDs match without regard to case, everything else matches exactly.
     """
-    return key.lower() if len(key) == _UUID_LENGTH and _UUID.fullmatch(key) else key
+    lower = key.lower() if len(key) == _UUID_LENGTH and _UUID.fullmatch(key) else key
+    return key if key == lower else lower  # one text, not two that are equal: there may be a million of them
 
 
 def canonical_id(onec_id: str) -> str:

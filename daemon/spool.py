@@ -1,6 +1,7 @@
 """A multimap too large for memory, on an unlinked temporary file."""
 
 import pickle
+from array import array
 from collections.abc import Iterable, Iterator
 from tempfile import SpooledTemporaryFile
 from typing import Generic, TypeVar
@@ -19,7 +20,7 @@ class Spool(Generic[Block]):
 
     def __init__(self) -> None:
         self._file = SpooledTemporaryFile(max_size=_MEMORY)  # noqa: SIM115  closed by close()
-        self._extents: dict[str, list[tuple[int, int]]] = {}
+        self._extents: dict[str, array[int]] = {}  # offset and length of each block in turn
         self._end = 0
 
     def put(self, section: str, block: Block) -> None:
@@ -30,14 +31,17 @@ class Spool(Generic[Block]):
         data = pickle.dumps(block, pickle.HIGHEST_PROTOCOL)
         self._file.seek(self._end)
         self._file.write(data)
-        self._extents.setdefault(section, []).append((self._end, len(data)))
+        extents = self._extents.setdefault(section, array("Q"))
+        extents.extend((self._end, len(data)))
         self._end += len(data)
 
     def blocks(self, sections: Iterable[str]) -> Iterator[Block]:
         """Given sections, yield the blocks of each, in the order in which they were put."""
-        for offset, length in (extent for section in sections for extent in self._extents.get(section, ())):
-            self._file.seek(offset)
-            yield pickle.loads(self._file.read(length))  # noqa: S301  nobody else can reach the file
+        for section in sections:
+            extents = iter(self._extents.get(section, ()))
+            for offset, length in zip(extents, extents, strict=True):
+                self._file.seek(offset)
+                yield pickle.loads(self._file.read(length))  # noqa: S301  nobody else can reach the file
 
     def close(self) -> None:
         """Forget all blocks."""

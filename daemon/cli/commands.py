@@ -4,6 +4,7 @@ Nothing that takes long to load is imported here, for the sake of ``--help`` and
 command does is in a module of its own, which is imported when it runs.
 """
 
+import gc
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ def _run(module: str, context: Context, **given: Any) -> int:  # noqa: ANN401  a
     """Given the module of a command, the context and what was typed, run it, and return the exit status."""
     name = click.get_current_context().command.name or ""
     command = getattr(import_module(f"daemon.cli.{module}"), f"{name.replace('-', '_')}_command")
+    gc.freeze()  # what modules are made of stays; looking through it for garbage takes more time than all the rest
     status: int = command(context, **given)
     return status
 

@@ -15,8 +15,8 @@ from daemon.cli.context import Context
 from daemon.cli.output import abandon, complete_streams
 from daemon.errors import OnecImagesError, OutputError, ReaderGoneError
 
-#: Objects made before cycles are looked for: an import makes many objects and hardly a cycle.
-_GARBAGE = 50_000
+#: Objects made before cycles are looked for: an import makes many objects and few cycles.
+_GARBAGE = 10_000
 
 
 class _InOrder(click.Group):
