@@ -186,7 +186,7 @@ class Media:
         Raises OSError.
         """
         name = f"{TEMPORARY_PREFIX}{self._token}-{next(self._numbers)}"
-        temporary = Temporary(target, name, self._file_mode)
+        temporary = Temporary(target, name, self._file_mode, durable=self._durable)
         try:
             yield temporary
         finally:
@@ -255,10 +255,14 @@ def _removed_unless_locked(target: Target) -> bool:
 class Temporary:
     """A file on its way to a target."""
 
-    def __init__(self, target: Target, name: str, mode: int) -> None:
-        """Given the target, a name for the time being and the mode, create the file. Raises OSError."""
+    def __init__(self, target: Target, name: str, mode: int, *, durable: bool) -> None:
+        """Given the target, a name for the time being, the mode and whether it has to last, create the file.
+
+        Raises OSError.
+        """
         self._target = target
         self._name = name
+        self._durable = durable
         self._published = False
         self._create(mode)
         while not os.fstat(self.descriptor).st_nlink:  # swept away before it was locked
@@ -276,6 +280,8 @@ class Temporary:
 
     def publish(self, modified_ns: int) -> None:
         """Given a time of modification in ns since the epoch, set it and take the target's name. Raises OSError."""
+        if self._durable:  # the kernel begins to write now, and ``Media.sync`` has less to wait for
+            os.posix_fadvise(self.descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         os.utime(self.descriptor, ns=(modified_ns, modified_ns))
         directory = self._target.directory
         os.rename(self._name, self._target.name, src_dir_fd=directory, dst_dir_fd=directory)
