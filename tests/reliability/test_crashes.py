@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support import crashes, strace
 from support.commands import WarmStarter
-from support.crashes import STORIES, Batch, Stopwatch, Story
+from support.crashes import STORIES, Batch, Crowd, Stopwatch, Story
 from support.losses import Figures
 from support.strace import Moment
 from support.workshop import Workshop
@@ -54,6 +54,18 @@ def test_nothing_is_lost_when_a_process_is_killed_at_a_random_moment(
             break
         first, *again = (chance.uniform(0, lifetime.took) for _ in range(chance.randint(1, 3)))
         if crashes.die_and_recover(story, new_shop(), crashes.killer(first), end, again=again):
+            figures.tried()
+
+
+@pytest.mark.fault("kill -9 at a random moment")
+def test_nothing_is_lost_when_an_import_is_killed_whose_pictures_other_processes_bring(
+    new_shop: NewShop, figures: Figures, seed: int, is_long: bool
+) -> None:
+    chance, story = random.Random(seed), Crowd(count=700, size=2_000)
+    end = crashes.clean_end(story, new_shop(), lifetime := Stopwatch())
+    while figures.cases < (20 if is_long else 2):
+        delay = chance.uniform(0, lifetime.took)
+        if crashes.die_and_recover(story, new_shop(), crashes.killer(delay), end):
             figures.tried()
 
 

@@ -129,6 +129,18 @@ class Reimport(FirstImport):
         assert min(shop.row("001").updated_at, shop.row("002").updated_at) > unchanged
 
 
+class Crowd(FirstImport):
+    """The command imports so many pictures that several processes bring them."""
+
+    def names(self, onec_id: str) -> list[str]:
+        """Return the names of a product's pictures."""
+        return [f"{onec_id}_{letter}.jpg" for letter in "abc"]
+
+    def prepare(self, shop: Workshop) -> None:
+        super().prepare(shop)
+        shop.configure("import", chunk_size=10, workers=2)
+
+
 class Startup(FirstImport):
     """The service imports everything when it starts."""
 
