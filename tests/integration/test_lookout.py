@@ -229,8 +229,10 @@ def test_a_root_that_goes_in_the_moment_it_is_to_be_watched_is_waited_for(
         shutil.rmtree(post.root)
         return watch(watcher, root)
 
+    other = post.root.with_name("other")  # made while the root is there, which it cannot be taken for then
+    other.mkdir()
     shutil.rmtree(post.root)
-    post.root.mkdir()
+    other.rename(post.root)
     with monkeypatch.context() as patch, capture_logs() as logged:
         patch.setattr(Watcher, "watch", too_late)
         assert post.look() == Change()
