@@ -13,9 +13,10 @@ from daemon.importer.delivery import Carrier, Delivery, Found
 from daemon.importer.porter import Porter
 
 _MANY = 2_000  # pictures that are worth the start of other processes
-_PER_PORTER = 4  # orders, of which all but one wait; more would only hide how long a chunk takes
+_PER_PORTER = 4  # quick orders, of which all but one wait
+_PER_SLOW_PORTER = 2  # orders where even one key takes long: a stop waits for them
 _MOST_KEYS = 100  # of an order
-_LONG = 0.02  # seconds that an order should take: a stop and what must not wait, wait for those under way
+_LONG = 0.02  # seconds that an order should take: whatever must not wait, waits for those under way
 
 
 class Sent(Protocol):
@@ -103,7 +104,7 @@ class Together:
         for porter in porters:
             self._idle.put(porter)
         self._threads = ThreadPoolExecutor(len(porters), thread_name_prefix="porter")
-        self._most_pending = len(porters) * _PER_PORTER
+        self._porters = len(porters)
         self._pending: set[Future[None]] = set()
         self._sent: list[Future[None]] = []
         self._wanted: list[tuple[Delivery, Found]] = []
@@ -130,7 +131,7 @@ class Together:
         self._threads.shutdown(cancel_futures=True)
 
     def _order(self) -> None:
-        if len(self._pending) >= self._most_pending:
+        if len(self._pending) >= self._porters * (_PER_PORTER if self._keys > 1 else _PER_SLOW_PORTER):
             _, self._pending = wait(self._pending, return_when=FIRST_COMPLETED)
         wanted, self._wanted = self._wanted, []
         future = self._threads.submit(self._deliver, wanted)
