@@ -7,8 +7,8 @@ library's pools of processes either fork, which is not safe beside the service's
 import pickle
 import signal
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from subprocess import PIPE, Popen
 from typing import IO, cast
 
@@ -21,6 +21,9 @@ Order = Sequence[tuple[str, Found]]
 #: What became of the pictures of each key, None where all are current; and the error that ended the order early.
 Answer = tuple[Sequence[Delivery | None], ImportFailedError | None]
 
+#: What a terminal and a service manager send to all processes at once; whoever orders ends us.
+_FOR_THE_PARENT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from daemon.importer.porter import main; main()"
 
 
@@ -32,7 +35,8 @@ class Porter:
         program = _PROGRAM.format(path=sys.path)
         command = [sys.executable, "-c", program, "onec-images: delivers pictures"]
         try:
-            self._process = Popen(command, stdin=PIPE, stdout=PIPE, pass_fds=carrier.descriptors)
+            with _blocked():
+                self._process = Popen(command, stdin=PIPE, stdout=PIPE, pass_fds=carrier.descriptors)
         except OSError as error:
             raise ImportFailedError(
                 f"a process that delivers pictures cannot be started: {error.strerror}; [import] workers = 1 needs none"
@@ -73,10 +77,20 @@ class Porter:
         )
 
 
+@contextmanager
+def _blocked() -> Iterator[None]:
+    """Let what is started in the block begin its life with those signals blocked that it is going to ignore."""
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, _FOR_THE_PARENT)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
+
+
 def main() -> None:
     """Deliver what standard input orders, and answer on standard output, until whoever orders has gone."""
-    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ignored, signal.SIG_IGN)  # they are for whoever orders, who ends us
+    for number in _FOR_THE_PARENT:
+        signal.signal(number, signal.SIG_IGN)
     with suppress(EOFError, BrokenPipeError):
         carrier: Carrier = pickle.load(sys.stdin.buffer)  # noqa: S301  of our own parent
         while True:
