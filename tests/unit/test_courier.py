@@ -1,9 +1,12 @@
 """Who delivers: one process or several, it must come to the same."""
 
 import os
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
+from subprocess import Popen
+from typing import Any
 
 import pytest
 from support.bringers import Dying, Failing, Interrupted
@@ -12,6 +15,7 @@ from support.supplies import TERMS, Supply
 
 from daemon.errors import ImportFailedError, MediaError
 from daemon.images import decoder
+from daemon.importer import porter
 from daemon.importer.delivery import Terms
 from daemon.storing import Result, Store
 
@@ -139,6 +143,19 @@ def test_porters_leave_signals_to_whoever_orders(supply: Supply) -> None:
     supply.send("12_a.jpg")
     with supply.supplied("12", store=lambda _: Interrupted(), porters=2) as supplied:
         assert supplied.deliveries["12"].delivered == {"12_a.jpg"}
+
+
+def test_porters_leave_signals_to_whoever_orders_from_their_first_moment_on(
+    supply: Supply, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Signalled(Popen[bytes]):
+        def __init__(self, *given: Any, **more: Any) -> None:
+            super().__init__(*given, **more)
+            self.send_signal(signal.SIGINT)
+
+    monkeypatch.setattr(porter, "Popen", Signalled)
+    supply.send("12_a.jpg")
+    assert became(supply, 2, "12") == {"12_a.jpg": (Result.COPIED, "", "goods/import_files/12_a.jpg")}
 
 
 def test_a_porter_that_cannot_start_ends_the_delivery_with_the_remedy(
