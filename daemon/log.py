@@ -3,15 +3,30 @@
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
-
-import structlog
 
 from daemon.errors import ConfigurationError
 from daemon.journal import ADDRESS, Field, Journal, field_name, goes_to_journal
 from daemon.naming import printable
+
+
+@contextmanager
+def _hidden(module: str) -> Iterator[None]:
+    """Have whoever would use a module if it were there not find it during the block: None is how that is said."""
+    former = sys.modules.get(module)
+    sys.modules[module] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[module]
+        if former:
+            sys.modules[module] = former
+
+
+with _hidden("rich"):  # a tenth of the time to start; it draws tracebacks, which our entries have as text
+    import structlog
 
 Entry = MutableMapping[str, Any]
 Stream = Callable[[], TextIO]
