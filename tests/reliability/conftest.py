@@ -8,6 +8,7 @@ tries the large numbers, for an hour, and writes down what came of them.
 import os
 import random
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ from support.shops import (  # noqa: E402  once asserts are rewritten
 __all__ = ["bare", "lite", "make_tables", "prepared_file", "prepared_server", "served", "starter", "workshop"]
 
 _LONGEST = 3 * 3600  # seconds that a test of the large numbers may take
-_ALL = pytest.StashKey[list[Figures]]()
+_PROPERTY = "figures"  # of the report on a test's end
 _CALL = pytest.StashKey[pytest.CallInfo[None]]()
 
 
@@ -102,7 +103,8 @@ def figures(request: pytest.FixtureRequest) -> Iterator[Figures]:
     else:
         assert counted.cases, "the test tried nothing"
     if counted.cases:
-        request.config.stash.setdefault(_ALL, []).append(counted)
+        # so they come back from the processes that tests are spread over
+        request.node.user_properties.append((_PROPERTY, astuple(counted)))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -115,9 +117,23 @@ def pytest_runtest_makereport(
     return (yield)
 
 
+def _reported(terminalreporter: pytest.TerminalReporter) -> Iterator[Figures]:
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport) and report.when == "teardown":
+                yield from (_figures(value) for name, value in report.user_properties if name == _PROPERTY)
+
+
+def _figures(told: object) -> Figures:
+    match told:
+        case [str(fault), str(test), int(cases), int(lost)]:
+            return Figures(fault, test, cases, lost)
+    raise AssertionError(told)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Show the figures, and write them where that is asked for."""
-    if not (figures := config.stash.get(_ALL, [])):
+    if not (figures := list(_reported(terminalreporter))):
         return
     terminalreporter.section("cases tried and lost")
     terminalreporter.write_line(losses.table(figures))

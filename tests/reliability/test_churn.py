@@ -13,7 +13,7 @@ _CATCHING_UP = 60.0  # seconds: recovery that was of no use is tried less and le
 
 
 @pytest.mark.fault("everything at once, by chance")
-@pytest.mark.parametrize("number", [0, *(pytest.param(n, marks=pytest.mark.long) for n in range(1, 8))])
+@pytest.mark.parametrize("number", [0, *(pytest.param(n, marks=pytest.mark.long) for n in range(1, 4))])
 @pytest.mark.parametrize("database", ["lite", "served"])
 def test_whatever_happens_nothing_is_lost(
     request: pytest.FixtureRequest, figures: Figures, is_long: bool, database: str, number: int

@@ -147,6 +147,10 @@ class Startup(FirstImport):
     arguments = ("run",)
     is_from_start = True
 
+    def prepare(self, shop: Workshop) -> None:
+        super().prepare(shop)
+        time.sleep(self.settle)  # what may still be growing is left to a batch
+
     def is_done(self, shop: Workshop) -> bool:
         return has_completed(shop, "startup")
 
