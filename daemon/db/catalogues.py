@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from daemon.batches import batched
 from daemon.catalogue import CatalogueProduct
+from daemon.db.among import among
 from daemon.db.schema import ONEC_ID_LENGTH, catalogue
 from daemon.naming import canonical_id
 
@@ -38,7 +39,7 @@ class Catalogue:
             return found  # many shops have no catalogue, and many products to ask for
         for some in batched(onec_ids, _IDS):
             for onec_id, pictures in connection.execute(
-                select(c.onec_id, c.pictures).where(c.onec_id.in_(some))
+                select(c.onec_id, c.pictures).where(among(connection, c.onec_id, some))
             ):
                 if isinstance(pictures, list):
                     found[onec_id] = tuple(name for name in pictures if isinstance(name, str))
