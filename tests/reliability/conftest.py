@@ -136,7 +136,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if not (figures := list(_reported(terminalreporter))):
         return
     terminalreporter.section("cases tried and lost")
-    terminalreporter.write_line(losses.table(figures))
+    terminalreporter.write_line(losses.table(losses.summed(figures)))
     if file := config.getoption("--write-figures", default=None):
         command = " ".join(["pytest", *config.invocation_params.args])
         losses.write(file, figures, command)

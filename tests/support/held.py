@@ -33,7 +33,17 @@ def held_by(service: Daemon) -> Held:
 
 
 def memory_of(service: Daemon) -> int:
-    """Return what a service holds in memory, in bytes."""
-    rollup = Path(f"/proc/{service.running.pid}/smaps_rollup").read_text()
-    [pss] = [line for line in rollup.splitlines() if line.startswith("Pss:")]
-    return int(pss.split()[1]) << 10
+    """Return what a service and the processes it has started hold in memory, in bytes."""
+    own = service.running.pid
+    tasks = Path(f"/proc/{own}/task").glob("*/children")
+    return sum(
+        _memory(pid) for pid in (own, *(int(pid) for task in tasks for pid in task.read_text().split()))
+    )
+
+
+def _memory(pid: int) -> int:
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # it has ended
+        return 0
+    return sum(int(line.split()[1]) << 10 for line in rollup.splitlines() if line.startswith("Pss:"))

@@ -53,23 +53,24 @@ def summed(figures: Iterable[Figures]) -> dict[Line, tuple[int, int]]:
         line = each.fault, each.test
         tried, lost = lines.get(line, (0, 0))
         lines[line] = tried + each.cases, lost + each.lost
-    return dict(sorted(lines.items()))
+    return lines
 
 
-def table(figures: Iterable[Figures]) -> str:
+def table(figures: Mapping[Line, tuple[int, int]]) -> str:
     """Return the figures as a table of Markdown."""
     lines = ["| class | tried | lost | test |", "| --- | ---: | ---: | --- |"]
-    for (fault, test), (tried, lost) in summed(figures).items():
+    for (fault, test), (tried, lost) in sorted(figures.items()):
         lines.append(f"| {fault} | {tried} | {lost} | `{test}` |")
     return "\n".join(lines)
 
 
 def write(file: Path, figures: Iterable[Figures], command: str) -> None:
-    """Put what a run has tried between the marks of a file, in place of what an earlier run put there."""
+    """Put what a run has tried between the marks of a file, in place of what an earlier one tried with these tests."""
+    tried = read(file) | summed(figures)
     before, rest = file.read_text(encoding="utf-8").split(_BEGIN)
     _, after = rest.split(_END)
     today = datetime.now(UTC).date().isoformat()
-    written = f"Written on {today} by `{command}` on {machine()}.\n\n{table(figures)}"
+    written = f"Written last on {today} by `{command}` on {machine()}.\n\n{table(tried)}"
     file.write_text(f"{before}{_BEGIN}\n{written}\n{_END}{after}", encoding="utf-8")
 
 
