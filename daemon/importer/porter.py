@@ -7,24 +7,16 @@ library's pools of processes either fork, which is not safe beside the service's
 import pickle
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from subprocess import PIPE, Popen
 from typing import IO, cast
 
 from daemon.errors import ImportFailedError
-from daemon.importer.delivery import Carrier, Delivery, Found
+from daemon.importer.delivery import Carrier
+from daemon.importer.porting import FOR_THE_PARENT, Answer, Order
 
-#: Pictures of some keys, each with the directory of the key's product images.
-Order = Sequence[tuple[str, Found]]
-
-#: What became of the pictures of each key, None where all are current; and the error that ended the order early.
-Answer = tuple[Sequence[Delivery | None], ImportFailedError | None]
-
-#: What a terminal and a service manager send to all processes at once; whoever orders ends us.
-_FOR_THE_PARENT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-_PROGRAM = "import sys; sys.path[:] = {path!r}; from daemon.importer.porter import main; main()"
+_PROGRAM = "import sys; sys.path[:] = {path!r}; from daemon.importer.porting import main; main()"
 
 
 class Porter:
@@ -80,34 +72,8 @@ class Porter:
 @contextmanager
 def _blocked() -> Iterator[None]:
     """Let what is started in the block begin its life with those signals blocked that it is going to ignore."""
-    former = signal.pthread_sigmask(signal.SIG_BLOCK, _FOR_THE_PARENT)
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, FOR_THE_PARENT)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, former)
-
-
-def main() -> None:
-    """Deliver what standard input orders, and answer on standard output, until whoever orders has gone."""
-    for number in _FOR_THE_PARENT:
-        signal.signal(number, signal.SIG_IGN)
-    with suppress(EOFError, BrokenPipeError):
-        carrier: Carrier = pickle.load(sys.stdin.buffer)  # noqa: S301  of our own parent
-        while True:
-            answer = _answer(carrier, pickle.load(sys.stdin.buffer))  # noqa: S301
-            pickle.dump(answer, sys.stdout.buffer, pickle.HIGHEST_PROTOCOL)
-            sys.stdout.buffer.flush()
-
-
-def _answer(carrier: Carrier, order: Order) -> Answer:
-    deliveries: list[Delivery] = []
-    try:
-        for directory, pictures in order:
-            deliveries.append(Delivery(directory))
-            carrier.deliver(pictures, deliveries[-1])
-    except ImportFailedError as error:
-        return deliveries, error
-    finally:
-        carrier.trim()
-    told = zip(deliveries, order, strict=True)
-    return [delivery if len(delivery.current) < len(found) else None for delivery, (_, found) in told], None
