@@ -35,7 +35,8 @@ from daemon.watcher.inbox import Inbox
 from daemon.watcher.lookout import Lookout
 from daemon.watcher.roots import Roots
 
-_HEARTBEAT = 1.0  # seconds between two looks at what no event tells
+_HEARTBEAT = 1.0  # seconds at the least between two looks at what no event tells
+_LONGEST_TICK = 2.0  # seconds between two looks at anything, where events wake whoever must not wait
 _SHORTEST_TICK = 0.05  # seconds between two looks at what events have told, where pictures hardly settle
 _POLLING = 60.0  # seconds between two reconciles where there are no events
 _LONGEST_UNMATCHED = 3600.0  # seconds between two looks for a product, where nothing is reconciled
@@ -80,7 +81,6 @@ class Service:
         self._heartbeat_at = 0.0
         self._tidy_at = time.monotonic() + _DAY
         self._rest = _SHORTEST_REST
-        self._tick = min(_HEARTBEAT, max(settings.watch.settle / 2, _SHORTEST_TICK))
         signals.wake_by(self._wake.set)
         self._assemble(settings, shop)
 
@@ -90,6 +90,8 @@ class Service:
         roots = Roots(settings.exchange.dir, settings.exchange.image_roots)
         is_remote = any(map(is_network, [settings.exchange.dir, *roots.paths.values()]))
         polls = settings.watch.backend == "polling" or (settings.watch.backend == "auto" and is_remote)
+        longest = _HEARTBEAT if polls else _LONGEST_TICK
+        self._tick = min(longest, max(settings.watch.settle / 2, _SHORTEST_TICK))
         self._troubles = Troubles()
         self._agenda = Agenda(_terms(settings, polls=polls), clock(), lambda: random.uniform(0.75, 1.25))
         inbox = Inbox(names, settings.watch.max_pending, self._wake.set)
