@@ -32,13 +32,14 @@ class Desk:
         self._is_heard = False
         self._seen: Signature | None = None
         self._since = -inf
+        self._quiet_at = inf  # until somebody has looked
         self._free_at = -inf
         self._unanswered: dict[str, Any] | None = None
 
     @property
     def next_at(self) -> float:
-        """When a look is worthwhile, besides those once a second; infinity if it is not."""
-        return self._free_at if self._is_heard else inf
+        """When a look is worthwhile, besides the regular ones; infinity if it is not."""
+        return min(self._free_at if self._is_heard else inf, self._quiet_at)
 
     def heard(self) -> None:
         """Take in that a trigger has been completed."""
@@ -67,7 +68,7 @@ class Desk:
         if not self._is_complete(now, is_open=is_open):
             return None
         claim = self._spot.claim()
-        self._is_heard, self._seen = False, None
+        self._is_heard, self._seen, self._quiet_at = False, None, inf
         self._troubles.set(_SUBJECT, "")
         return claim
 
@@ -76,8 +77,11 @@ class Desk:
         self._is_heard = self._is_heard and not is_open  # its end will be heard
         seen = self._spot.seen()
         if seen != self._seen:
-            self._seen, self._since = seen, now
+            self._seen, self._since, self._quiet_at = seen, now, now + _QUIET
+        elif now >= self._quiet_at:
+            self._quiet_at = inf
         if seen is None:
+            self._quiet_at = inf
             self._is_heard = False
             self._troubles.set(_SUBJECT, "")
             return False

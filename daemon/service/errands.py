@@ -91,7 +91,7 @@ class Errands:
         self._desk.heard()
 
     def is_expecting(self, now: float) -> bool:
-        """Given the time, return whether a look is worthwhile, besides those once a second."""
+        """Given the time, return whether a look is worthwhile, besides the regular ones."""
         return self._errand is None and now >= self._desk.next_at
 
     def look(self, now: float, *, is_open: bool) -> None:

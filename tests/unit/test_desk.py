@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,18 @@ def test_one_of_which_no_event_tells_is_claimed_when_it_is_unchanged_for_a_secon
     assert counter.after(0.2) is None
     assert counter.after(0.9) is None
     assert counter.after(0.1) == Order()
+
+
+def test_one_that_is_seen_is_looked_at_again_when_it_may_be_quiet_and_only_then(counter: Counter) -> None:
+    counter.trigger.touch()
+    assert counter.desk.next_at == inf
+    assert counter.after(0, is_open=True) is None
+    assert counter.desk.next_at == counter.now + 1
+    assert counter.after(1, is_open=True) is None
+    assert counter.desk.next_at == inf
+    counter.trigger.unlink()
+    assert counter.after(0) is None
+    assert counter.desk.next_at == inf
 
 
 def test_one_that_somebody_has_open_is_waited_for_a_minute(counter: Counter) -> None:
