@@ -77,7 +77,9 @@ def _alone(site: Site, make: Make, kind: str, sender: Sender, notes: list[str]) 
         values = [1000 * sender.latency(watching, onec_id) for onec_id in sender.tree.onec_ids]
         yield from _percentiles(f"single pictures, {kind}", values)
         notes.append(watching.onlooker.resolution)
-    untouched = site.empty_tree(sender.tree.onec_ids)  # of the other, the youngest pictures would still settle
+    untouched = site.empty_tree(
+        sender.tree.onec_ids
+    )  # of the other, the youngest pictures would still settle
     with service(site.stand(make, untouched)) as watching:  # with its own idea of how often to look
         watching.wait_until_imported()
         share = _idleness(watching, site.options.idle)
