@@ -1,25 +1,17 @@
-"""Whether a column has one of many values, asked in the same words however many there are.
+"""Whether a column has one of many values, asked in a few wordings however many there are."""
 
-A placeholder for each value would be another statement for each number of them: a driver keeps every one prepared,
-which took more memory than all else of a large import.
-"""
-
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Connection, any_, func, literal, select
-
-from daemon.db.types import json_text
+from sqlalchemy import ColumnElement
 
 
-def among(connection: Connection, column: ColumnElement[Any], values: Iterable[Any]) -> ColumnElement[bool]:
-    """Given a connection, a column and values as its type has them, return the condition that it has one of them."""
-    if connection.dialect.name == "sqlite":
-        return column.in_(select(func.json_each(_as_json(connection, column, values)).table_valued("value")))
-    return column == any_(literal(list(values), ARRAY(column.type)))
+def among(column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:
+    """Given a column and some values as its type has them, return the condition that it has one of them.
 
-
-def _as_json(connection: Connection, column: ColumnElement[Any], values: Iterable[Any]) -> str:
-    """Return values as a JSON array of what SQLite stores for them."""
-    stored = column.type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
-    return json_text([stored(value) if stored else value for value in values])
+    The last value is repeated up to the next power of two. Each number of placeholders is another statement, and a
+    driver keeps so many of them prepared that they took more memory than all else of a large import.
+    """
+    given = list(values)
+    missing = (1 << (len(given) - 1).bit_length()) - len(given) if given else 0
+    return column.in_(given + given[-1:] * missing)

@@ -39,7 +39,7 @@ class Catalogue:
             return found  # many shops have no catalogue, and many products to ask for
         for some in batched(onec_ids, _IDS):
             for onec_id, pictures in connection.execute(
-                select(c.onec_id, c.pictures).where(among(connection, c.onec_id, some))
+                select(c.onec_id, c.pictures).where(among(c.onec_id, some))
             ):
                 if isinstance(pictures, list):
                     found[onec_id] = tuple(name for name in pictures if isinstance(name, str))

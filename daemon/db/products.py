@@ -84,7 +84,7 @@ class Products:
         for some in batched(filter(is_text, keys), _KEYS):
             spellings = {spelling for key in some for spelling in _spellings(key)}
             prefixes = [spelling + mark for spelling in spellings for mark in marks]
-            equal = self._list(among(connection, self._columns.onec_id, spellings))
+            equal = self._list(among(self._columns.onec_id, spellings))
             for query in (equal, self._starting_with(prefixes, connection)):
                 listed = _listed(connection.execute(query).all())
                 if products := [product for product in listed if product[0] not in seen]:
@@ -126,9 +126,7 @@ class Products:
         c = self._columns
         found: dict[Any, ProductRow] = {}
         for some in batched(ids, _IDS):
-            query = select(c.id, c.onec_id, c.main_image, c.gallery_images).where(
-                among(connection, c.id, some)
-            )
+            query = select(c.id, c.onec_id, c.main_image, c.gallery_images).where(among(c.id, some))
             if lock:  # as weakly as a write needs: a row that an order refers to is not held
                 query = query.with_for_update(skip_locked=True, key_share=True)
             for id_, onec_id, main, gallery in connection.execute(query).all():
@@ -141,7 +139,7 @@ class Products:
         return {
             id_
             for some in batched(ids, _IDS)
-            for id_ in connection.scalars(select(c.id).where(among(connection, c.id, some)))
+            for id_ in connection.scalars(select(c.id).where(among(c.id, some)))
         }
 
     def write(self, connection: Connection, images: Iterable[tuple[Any, Images]]) -> None:

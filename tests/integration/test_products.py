@@ -168,6 +168,7 @@ def shop_of_ids(url: str, kind: str, ids: Sequence[object]) -> None:
         ("smallint", "smallint", ""),
         ("uuid", "char(36)", "00000000-0000-4000-8000-{:012}"),
         (None, "text", "Ю{}"),
+        (None, "text", "\0{}"),
         (None, "uuid", "{}e5"),  # a number to SQLite
         (None, "uuid", "00000000-0000-4000-8000-{:012}"),
     ],
@@ -188,6 +189,11 @@ def test_ids_of_a_shop_may_be_of_any_type(
         with own_tables.opened(url, products_names(is_active="", updated_at="")) as tables:
             assert [len(page) for page in pages(tables)] == [3, 3, 3, 2]
             assert sorted(onec_id or "" for _, onec_id, _ in every(tables)) == sorted(map(str, range(11)))
+            ids = {id_ for id_, _, _ in every(tables)}
+            with tables.database.writing() as connection:
+                assert tables.products.read(connection, list(ids)).keys() == ids
+                assert tables.products.lock(connection, list(ids)).keys() == ids
+                assert tables.products.existing(connection, ids) == ids
 
 
 def test_an_id_that_is_null_in_sqlite_is_no_end(lite_url: str) -> None:
