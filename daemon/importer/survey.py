@@ -21,6 +21,7 @@ from daemon.naming import (
 )
 from daemon.spool import Spool
 
+_OF_A_PRODUCT = 4  # pictures; most have fewer
 _GROUP = 4_000  # products and pictures joined at once; more in a section stay together
 
 
@@ -89,7 +90,7 @@ class Survey:
         self._stored: Spool[list[str]] = Spool()
         self._products: Spool[list[tuple[Any, str, str, bool]]] = Spool()
         self._sizes: Counter[str] = Counter()
-        self.pictures = 0  #: that have been listed
+        self._listed = 0
         self._keyed = 0
         self._keyless = 0
 
@@ -102,6 +103,11 @@ class Survey:
     def total(self) -> int:
         """How many products the import is about."""
         return self._limited(self._keyless + self._keyed)
+
+    @property
+    def pictures(self) -> int:
+        """About how many pictures are to be looked at: a few products have few, whatever else is in their directory."""
+        return min(self._listed, self.total * _OF_A_PRODUCT)
 
     @property
     def keyless(self) -> int:
@@ -131,7 +137,7 @@ class Survey:
         """Given the number of a place in the exchange and names listed there, take in those of pictures."""
         for section, pictures in self._by_section(names).items():
             self._pictures.put(section, (place, pictures))
-            self.pictures += len(pictures)
+            self._listed += len(pictures)
             self._sizes[section] += len(pictures)
 
     def add_stored(self, shard: str, names: Iterable[str]) -> None:

@@ -54,15 +54,15 @@ def test_pictures_that_lie_there_are_imported_at_start(shop: InstalledShop) -> N
 
 
 def test_many_pictures_are_brought_by_processes_within_the_sandbox(shop: InstalledShop) -> None:
-    shop.sell(A)
-    making = f'mkdir -p "$1/82" && seq 1 2500 | while read n; do echo "$n" >"$1/82/{A}_$n.jpg"; done'
+    shop.sell(*(f"82{number}" for number in range(1000, 1900)))
+    making = 'mkdir "$1/82" && for n in $(seq 1000 1899); do for i in a b c; do echo >"$1/82/82${n}_$i.jpg"; done; done'
     shop.box.run("sh", "-c", making, "-", shop.root, user="www-data")
     shop.drop_in("startup", _NO_STARTUP, "Environment=ONEC_IMAGES_IMPORT__WORKERS=3")
     shop.start()
     shop.box.run("touch", _TRIGGER, user="www-data")
     result = json.loads(shop.box.awaited(f"{_TRIGGER}.result", within=30))
-    assert result["report_details"]["copied"] == 2500
-    assert shop.box.run("sh", "-c", f"ls {shop.media}/products/82 | wc -l").stdout.strip() == "2500"
+    assert result["report_details"]["copied"] == 2700
+    assert shop.box.run("sh", "-c", f"ls {shop.media}/products/82 | wc -l").stdout.strip() == "2700"
 
 
 def test_a_reload_has_been_done_when_systemctl_returns(shop: InstalledShop) -> None:

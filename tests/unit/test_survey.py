@@ -224,6 +224,20 @@ def test_a_limit_is_that_of_all_products(limit: int | None, keyless: int, keyed:
         assert sum(len(section.products) for section in survey.sections()) == keyed
 
 
+def test_few_products_have_few_pictures_however_many_of_others_lie_beside_theirs() -> None:
+    with closing(Survey(NAMES, Selection.of(["7"]))) as survey:
+        survey.add_products([(number, str(number), True) for number in range(1000)], unexpected)
+        survey.add_pictures(0, [f"{number}_{letter}.jpg" for number in range(1000) for letter in "abc"])
+        assert survey.pictures < 10
+
+
+def test_all_products_have_all_pictures() -> None:
+    with closing(Survey(NAMES, Selection())) as survey:
+        survey.add_products([(number, str(number), True) for number in range(1000)], unexpected)
+        survey.add_pictures(0, [f"{number}_{letter}.jpg" for number in range(1000) for letter in "abc"])
+        assert survey.pictures == 3000
+
+
 def test_a_limit_makes_no_picture_unmatched() -> None:
     section = surveyed(active("12", "34"), {0: ["12_a.jpg", "34_a.jpg"]}, Selection(limit=1))
     assert (len(section.products), section.unmatched) == (1, {})
