@@ -25,7 +25,9 @@ def canonical(key: str) -> str:
 
     UUIDs match without regard to case, everything else matches exactly.
     """
-    lower = key.lower() if len(key) == _UUID_LENGTH and _UUID.fullmatch(key) else key
+    if len(key) != _UUID_LENGTH or not _UUID.fullmatch(key):
+        return key
+    lower = key.lower()
     return key if key == lower else lower  # one text, not two that are equal: there may be a million of them
 
 
@@ -81,13 +83,12 @@ def owner(stem: str, keys: Container[str], most_underscores: int) -> str | None:
     the longest one wins: ``12_3_a`` is a picture of ``12`` only where there is no ``12_3``. Candidates with
     more underscores than any key has are not tried.
     """
-    if not most_underscores:  # what stands before the first one is the only candidate
-        first = stem.partition("_")[0]
-        candidate = first if first in keys else canonical(first)
-        return candidate if candidate in keys else None
     parts = stem.split("_", most_underscores + 1)
     for length in range(min(len(parts), most_underscores + 1), 0, -1):
-        candidate = canonical("_".join(parts[:length]))
+        candidate = "_".join(parts[:length])
+        # most names are written as keys are, which is quicker to see than whether they are UUIDs
+        if candidate not in keys:
+            candidate = canonical(candidate)
         if candidate in keys:
             return candidate
     return None
