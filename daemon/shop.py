@@ -31,7 +31,7 @@ from daemon.log import logger
 from daemon.media import Media
 from daemon.naming import PictureNames
 
-_MOST_WORKERS = 4  # more only wait for the disk
+_MOST_WORKERS = 2  # unless asked for: with more, a large import takes more memory than is promised
 _PATIENCE = 3.0  # seconds that old sessions are worth waiting for what others hold
 
 

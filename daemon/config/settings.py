@@ -173,7 +173,7 @@ class Import(Section):
     composition: Annotated[Composition, PlainValidator(values.choice(*get_args(Composition)))] = "append"
     placeholder: Text = "products/placeholder.png"
     max_file_size: PositiveSize = 64 * 2**20
-    #: 0: by the number of processors.
+    #: 0: two, or one for one processor.
     workers: Workers = 0
     time_limit: PositiveSeconds = 3600.0
     max_retries: Count = 3
