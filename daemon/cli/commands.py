@@ -35,7 +35,7 @@ def _run(module: str, context: Context, **given: Any) -> int:  # noqa: ANN401  a
     """Given the module of a command, the context and what was typed, run it, and return the exit status."""
     name = click.get_current_context().command.name or ""
     command = getattr(import_module(f"daemon.cli.{module}"), f"{name.replace('-', '_')}_command")
-    gc.freeze()  # what modules are made of stays; looking through it for garbage takes more time than all the rest
+    gc.freeze()  # what modules are made of stays, and is not looked through for garbage again and again
     status: int = command(context, **given)
     return status
 

@@ -160,6 +160,6 @@ def _health(snapshot: Snapshot) -> Iterator[Metric]:
     )
     yield GaugeMetricFamily(
         f"{_PREFIX}_snapshot_timestamp_seconds",
-        "When these figures were told by the service, in seconds since 1970: about once a second.",
+        "When these figures were told by the service, in seconds since 1970: every second or two.",
         snapshot.moment.timestamp(),
     )

@@ -286,7 +286,7 @@ class Service:
     # All the time -----------------------------------------------------------------------------------------
 
     def _look(self) -> None:
-        """Take in what has happened, and once a second what no event tells."""
+        """Take in what has happened, and every second or two what no event tells."""
         now = time.monotonic()
         if self._signals.reload:
             self._reload()

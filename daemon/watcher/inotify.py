@@ -231,7 +231,7 @@ class Watcher(_Reader):
 class TriggerWatcher(_Reader):
     """Watches for a trigger file that is closed after writing or renamed into place.
 
-    It may miss one: the file is looked for every second besides.
+    It may miss one: the file is looked for every second or two besides.
     """
 
     def __init__(self, file: Path, on_complete: Callable[[], None]) -> None:

@@ -176,7 +176,7 @@ class Lookout:
             return self._watcher
 
     def _watch_trigger(self) -> None:
-        """Watch for triggers; where that cannot be, the file is still looked for every second."""
+        """Watch for triggers; where that cannot be, the file is still looked for now and then."""
         if self._trigger_watcher:
             self._trigger_watcher.close()
             self._trigger_watcher = None
