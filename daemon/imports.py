@@ -8,7 +8,8 @@ from daemon.config import Settings
 from daemon.errors import MediaError, UnknownProductsError
 from daemon.importer.findings import Findings
 from daemon.importer.host import Host
-from daemon.importer.importer import Importer, Plan
+from daemon.importer.importer import Importer
+from daemon.importer.plan import Plan
 from daemon.importer.selection import Selection
 from daemon.importer.session import Occasion, Session
 from daemon.importer.survey import Survey

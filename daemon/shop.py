@@ -26,7 +26,7 @@ from daemon.errors import (
     SchemaError,
 )
 from daemon.importer.delivery import Terms
-from daemon.importer.importer import Plan
+from daemon.importer.plan import Plan
 from daemon.log import logger
 from daemon.media import Media
 from daemon.naming import PictureNames

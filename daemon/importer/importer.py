@@ -2,68 +2,32 @@
 
 import stat
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import takewhile
-from pathlib import Path
 from typing import Any
 
 from daemon.batches import batched
-from daemon.composition import Rules
 from daemon.db.catalogues import Catalogue
 from daemon.db.engine import Database
 from daemon.db.products import Listed, ProductRow, Products
 from daemon.errors import ImportFailedError, StoppedError, TimeLimitError
 from daemon.exchange import Exchange
-from daemon.importer.courier import Courier, Sent, courier
-from daemon.importer.delivery import Carrier, Delivery, Found, Terms
+from daemon.importer.chunks import Chunk, Delivered, in_order
+from daemon.importer.courier import Courier, courier
+from daemon.importer.delivery import Carrier, Delivery, Found
 from daemon.importer.findings import Findings
 from daemon.importer.host import Host
+from daemon.importer.plan import Plan
 from daemon.importer.rows import Change, Rows
 from daemon.importer.session import Session
 from daemon.importer.stock import Stock
 from daemon.importer.survey import Product, Section, Survey
 from daemon.media import Media
-from daemon.storing import Preview, Result, Store, Validate
+from daemon.storing import Preview, Result, Store
 
 _CHUNK_SECONDS = 1.0  # of copying, after which a chunk is committed however few products it has
-_MOST_UNDER_WAY = 8  # chunks; what they copy is not committed before those before them
 _MOST_HELD = 50_000  # changes kept for a second try; a table locked as a whole must not fill the memory
-
-
-#: A product and what was delivered for its key.
-Delivered = tuple[Product, Delivery]
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Products that are committed together, with what is needed to write their rows."""
-
-    products: Sequence[Delivered]
-    sent: Sent
-    section: Section
-    rows: Mapping[Any, ProductRow]
-    stock: Stock
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How one import is done: plain values from the configuration and the command line."""
-
-    exchange: Path
-    image_roots: tuple[str, ...]
-    terms: Terms
-    rules: Rules
-    chunk_size: int  #: products
-    workers: int  #: processes that deliver where there are many pictures; 1: none but this
-    time_limit: float  #: seconds
-    validate: Validate | None = None
-    from_media: bool = False
-    directories: frozenset[str] | None = None  #: of the image roots, where pictures are looked for; None: all
-    waits_for_roots: bool = False  #: image roots that are not there are nothing to speak of
-    sweeps: bool = True  #: what importers that died left in the media is removed first, which lists all of it
 
 
 class Importer:
@@ -178,7 +142,7 @@ class Importer:
     ) -> None:
         wanted = takewhile(lambda _section: not self._interrupted, sections)
         chunks = (chunk for section in wanted for chunk in self._chunks(section, exchange, courier))
-        for chunk in _in_order(chunks, self._host.is_waiting):
+        for chunk in in_order(chunks, self._host.is_waiting):
             self._import_chunk(chunk)
             self._tell(chunk, carrier)
             carrier.trim()
@@ -375,21 +339,6 @@ class Importer:
     def _fail_row(self, onec_id: str, reason: str) -> None:
         self._session.row_failed(onec_id, reason)
         self._findings.failed(onec_id, reason)
-
-
-def _in_order(chunks: Iterable[Chunk], is_urgent: Callable[[], bool]) -> Iterator[Chunk]:
-    """Yield chunks as they are delivered, while those after them are under way: nobody waits for a sync or a commit.
-
-    Where something is urgent, what is under way is brought to its end.
-    """
-    under_way: deque[Chunk] = deque()
-    for chunk in chunks:
-        under_way.append(chunk)
-        while under_way and (
-            under_way[0].sent.is_delivered() or len(under_way) > _MOST_UNDER_WAY or is_urgent()
-        ):
-            yield under_way.popleft()
-    yield from under_way
 
 
 def _is_regular(exchange: Exchange, place: int, name: str) -> bool:

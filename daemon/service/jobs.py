@@ -15,8 +15,8 @@ from daemon.images import decoder
 from daemon.importer.findings import Findings
 from daemon.importer.goods import CatalogueLoader, GoodsFile
 from daemon.importer.host import Host
-from daemon.importer.importer import Plan
 from daemon.importer.owners import Owners
+from daemon.importer.plan import Plan
 from daemon.importer.selection import Selection
 from daemon.importer.session import Occasion, Session
 from daemon.imports import Request, import_images

@@ -17,7 +17,7 @@ from daemon.db.sessions import ImportType, Trigger
 from daemon.errors import DatabaseUnavailableError, StoppedError, TimeLimitError
 from daemon.importer.findings import Findings
 from daemon.importer.host import Host
-from daemon.importer.importer import Plan
+from daemon.importer.plan import Plan
 from daemon.importer.selection import Selection
 from daemon.importer.session import Occasion, Session
 from daemon.imports import Request, import_images
@@ -28,19 +28,21 @@ Result = TypeVar("Result")
 @pytest.fixture
 def shop(bare: Workshop) -> Workshop:
     """Return a shop with tables and three products."""
-    assert bare.run("init-db").status == 0
-    bare.products("1", "2", "3")
-    bare.pictures("1_a.jpg", "2_a.jpg", "3_a.jpg")
-    return bare
+    return stocked(bare)
 
 
 @pytest.fixture
 def served_shop(served: Workshop) -> Workshop:
     """Return such a shop on PostgreSQL, where single rows can be held."""
-    assert served.run("init-db").status == 0
-    served.products("1", "2", "3")
-    served.pictures("1_a.jpg", "2_a.jpg", "3_a.jpg")
-    return served
+    return stocked(served)
+
+
+def stocked(workshop: Workshop) -> Workshop:
+    """Return a shop with tables and three products, each of which has a picture to come."""
+    assert workshop.run("init-db").status == 0
+    workshop.products("1", "2", "3")
+    workshop.pictures("1_a.jpg", "2_a.jpg", "3_a.jpg")
+    return workshop
 
 
 def run(

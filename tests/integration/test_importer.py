@@ -14,7 +14,8 @@ from daemon.db import products as module
 from daemon.errors import DatabaseUnavailableError, StoppedError
 from daemon.importer.delivery import Terms
 from daemon.importer.host import Host
-from daemon.importer.importer import Importer, Plan
+from daemon.importer.importer import Importer
+from daemon.importer.plan import Plan
 from daemon.importer.selection import Selection
 from daemon.importer.session import Session
 from daemon.importer.survey import Survey
