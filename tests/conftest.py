@@ -1,6 +1,7 @@
 """What every test may ask for: a clean environment and fresh databases of both kinds."""
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from fnmatch import fnmatchcase
@@ -27,6 +28,11 @@ _FOREIGN = (
     "FORCE_COLOR",
     "NO_COLOR",
 )
+
+
+# a shell has what it runs in the background ignore Ctrl-C, and whatever the tests start would inherit that
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
