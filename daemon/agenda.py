@@ -11,7 +11,7 @@ from daemon.naming import group_of
 
 _FIRST_RETRY = 1.0  # seconds; doubles each time
 _LONGEST_RETRY = 60.0  # seconds
-_MOST_HINTS = 100  # remembered of one product that is not there; one of them is enough to find it
+_MOST_HINTS = 100  # remembered of one product that is not there; one of each directory finds all its pictures
 
 
 class Hint(NamedTuple):
@@ -180,7 +180,8 @@ class Agenda:
     def take(self, now: float, most: int) -> Batch | None:
         """Given the time and how many products at most, take those that are due, None if none is.
 
-        Those whose product was not there when it was last looked for, and may be by now, are among them.
+        Those whose product was not there when it was last looked for, and may be by now, are among them. Of each
+        product there is all that waits: its pictures may lie in any number of directories.
         Those that are overdue come in batches of their own.
         """
         ripe = list(self._ripe(now, most))
@@ -191,13 +192,15 @@ class Agenda:
             ripe = [group for group in ripe if group not in set(overdue)]
             overdue = []
         taken = {group: self._remove(group) for group in ripe}
-        sought = {} if overdue else {group: self._unmatched[group] for group in self._sought(now, most)}
+        sought = () if overdue else list(self._sought(now, most))
         if not taken and not sought:
             return None
-        groups = {group: frozenset(entry.hints) for group, entry in taken.items()}
-        for group, awaited in sought.items():
-            groups[group] = groups.get(group, frozenset()) | awaited.hints
+        groups = {group: self._hints_of(group, taken.get(group)) for group in (*taken, *sought)}
         return Batch(groups, taken, bool(overdue))
+
+    def _hints_of(self, group: str, taken: _Pending | None) -> frozenset[Hint]:
+        awaited = self._unmatched.get(group)
+        return frozenset(taken.hints if taken else ()) | (awaited.hints if awaited else set())
 
     def _ripe(self, now: float, most: int) -> Iterator[str]:
         """Yield groups that are due. The heap holds the earliest time of each; what came later is looked at here."""
@@ -225,10 +228,15 @@ class Agenda:
         self._size -= len(entry.hints)
         return entry
 
-    def done(self, groups: Iterable[str]) -> None:
-        """Given groups of a batch whose products are there, forget that they were ever looked for."""
-        for group in groups:
-            self._unmatched.pop(group, None)
+    def done(self, group: str, hints: Iterable[Hint]) -> None:
+        """Given a group whose product is there, and its hints in a batch, forget that it was looked for by these.
+
+        Those that came to be awaited meanwhile stay: nobody has looked into their directories yet.
+        """
+        if awaited := self._unmatched.get(group):
+            awaited.hints.difference_update(hints)
+            if not awaited.hints:
+                del self._unmatched[group]
 
     def lateness(self, batch: Batch, groups: Iterable[str], now: float) -> list[float]:
         """Given a batch, groups of it and the time, return how many seconds ago those were due that had changed."""
@@ -265,9 +273,9 @@ class Agenda:
         if known is None and len(self._unmatched) >= self._terms.max_pending:
             return
         delay = known.delay if known else self._terms.retry_unmatched
-        remembered = {*(known.hints if known else ()), *islice(hints, _MOST_HINTS)}
+        remembered = _some({*(known.hints if known else ()), *hints})
         next_delay = min(delay * 2, max(self._terms.longest_unmatched, self._terms.retry_unmatched))
-        self._unmatched[group] = _Unmatched(set(islice(remembered, _MOST_HINTS)), next_delay, now + delay)
+        self._unmatched[group] = _Unmatched(remembered, next_delay, now + delay)
         heapq.heappush(self._looked_for, (now + delay, group))
 
     def remember(self, hint: Hint, now: float) -> None:
@@ -275,8 +283,9 @@ class Agenda:
         group = group_of(hint.text)
         if group not in self._unmatched:
             self.seek(group, [hint], now)
-        elif len(self._unmatched[group].hints) < _MOST_HINTS:
-            self._unmatched[group].hints.add(hint)
+        else:
+            awaited = self._unmatched[group]
+            awaited.hints = _some({*awaited.hints, hint})
 
     def awaited(self, most: int) -> list[Hint]:
         """Given how many at most, return hints of products that are waited for, one of each."""
@@ -342,3 +351,11 @@ class Agenda:
     def import_at(self) -> float:
         """Return when a full import is due; infinity if none is."""
         return min(self._wish.not_before if self._wish else inf, self._reconcile_at)
+
+
+def _some(hints: set[Hint]) -> set[Hint]:
+    """Return as many hints as are remembered of one product, of each directory one at the least if there is room."""
+    if len(hints) <= _MOST_HINTS:
+        return hints
+    one_each = {hint.directory: hint for hint in hints}
+    return set(islice(dict.fromkeys([*one_each.values(), *hints]), _MOST_HINTS))

@@ -115,6 +115,10 @@ class Carrier:
         """Those that another process must have, under the same numbers, to do the work of this one."""
         return [*self._exchange.descriptors, *self._media.descriptors]
 
+    def directories(self, pictures: Found) -> set[str]:
+        """Given pictures, return the directories of the image roots where they lie."""
+        return {self._exchange.place(place).directory for places in pictures.values() for place in places}
+
     def directory(self, key: str) -> str:
         """Given a key, return where its product images are, relative to the media directory."""
         return f"{self._terms.prefix}/{shard_of(key)}"

@@ -143,7 +143,7 @@ class Importer:
         wanted = takewhile(lambda _section: not self._interrupted, sections)
         chunks = (chunk for section in wanted for chunk in self._chunks(section, exchange, courier))
         for chunk in in_order(chunks, self._host.is_waiting):
-            self._import_chunk(chunk)
+            self._import_chunk(chunk, carrier)
             self._tell(chunk, carrier)
             carrier.trim()
             self._attend()
@@ -220,7 +220,7 @@ class Importer:
             )
         return None
 
-    def _import_chunk(self, chunk: Chunk) -> None:
+    def _import_chunk(self, chunk: Chunk, carrier: Carrier) -> None:
         try:
             chunk.sent.finish()
         finally:
@@ -232,7 +232,7 @@ class Importer:
         ]
         self._untold |= {product.key: delivery for product, delivery in chunk.products if delivery.untold}
         if changes:
-            self._write(changes)
+            self._write(changes, chunk, carrier)
         self._figures.processed += len(chunk.products)
         self._session.progress()
         self._session.beat()
@@ -275,7 +275,7 @@ class Importer:
             return None
         return Change(product, pictures, row.images, after, delivery.has_replaced)
 
-    def _write(self, changes: list[Change]) -> None:
+    def _write(self, changes: list[Change], chunk: Chunk, carrier: Carrier) -> None:
         if self._plan.terms.dry_run:
             for change in changes:
                 if change.is_visible:
@@ -283,15 +283,17 @@ class Importer:
             return
         self._media.sync()
         held = self._written(changes)
-        ours = [change for change in held if not self._is_kept(change)]
+        ours = [change for change in held if not self._is_kept(change, chunk, carrier)]
         room = _MOST_HELD - len(self._held)
         self._held += ours[:room]
         self._give_up(ours[room:])
 
-    def _is_kept(self, change: Change) -> bool:
+    def _is_kept(self, change: Change, chunk: Chunk, carrier: Carrier) -> bool:
         """Return whether the host has a change done later, and with it whatever was replaced."""
-        if is_kept := self._host.keeps(change.product.onec_id):
-            self._leave_untold(change.product.key)
+        key = change.product.key
+        directories = carrier.directories(chunk.section.pictures.get(key, {}))
+        if is_kept := self._host.keeps(change.product.onec_id, directories):
+            self._leave_untold(key)
         return is_kept
 
     def _written(self, changes: Sequence[Change]) -> Sequence[Change]:

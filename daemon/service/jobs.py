@@ -1,6 +1,6 @@
 """The imports that the service does: a batch of changed products, all products, catalogue files."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -140,7 +140,7 @@ class Jobs:
         for group, hints in batch.groups.items():
             ownerless = [hint for hint in hints if not owners.get(hint.text)]
             if len(ownerless) < len(hints):
-                self._agenda.done([group])
+                self._agenda.done(group, hints)
             if ownerless:
                 awaited.append(group)
                 self._agenda.seek(group, ownerless, now)
@@ -168,7 +168,7 @@ class Jobs:
             Selection.of(keys),
             replace(plan, directories=frozenset(directories), waits_for_roots=True, sweeps=self._sweeps),
             self._noted(batch),
-            replace(self._host, keeps=lambda onec_id: _noted_in(held, onec_id)),
+            replace(self._host, keeps=lambda onec_id, _directories: _noted_in(held, onec_id)),
         )
         with self.session() as session:
             import_images(self._settings, self._shop, session, request)
@@ -198,9 +198,10 @@ class Jobs:
             session.warn("product_unknown", message, onec_id=onec_id)
         self._sweeps = False
 
-    def _keep(self, onec_id: str) -> bool:
+    def _keep(self, onec_id: str, directories: Collection[str]) -> bool:
         if key := key_of(onec_id):
-            self._agenda.hold([Hint(hint_of(key), "")], self._clock())
+            hints = [Hint(hint_of(key), directory) for directory in directories or [""]]
+            self._agenda.hold(hints, self._clock())
         return True
 
     def _plan(self, demands: Demands, *, settle: float | None) -> Plan:

@@ -3,7 +3,7 @@
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -255,10 +255,11 @@ def test_a_row_that_is_never_free_is_told_of_what_was_replaced_by_the_next_impor
 
 def test_rows_that_others_hold_are_left_to_a_host_that_wants_them(served_shop: Workshop) -> None:
     shop = served_shop
-    kept: list[str] = []
+    shop.picture("zz/2_b.jpg")
+    kept: list[tuple[str, set[str]]] = []
 
-    def keeps(onec_id: str) -> bool:
-        kept.append(onec_id)
+    def keeps(onec_id: str, directories: Collection[str]) -> bool:
+        kept.append((onec_id, set(directories)))
         return True
 
     connection = shop.database.connect()
@@ -269,6 +270,6 @@ def test_rows_that_others_hold_are_left_to_a_host_that_wants_them(served_shop: W
     session = run(shop, Host(keeps=keeps))
     released.cancel()
     connection.close()
-    assert kept == ["2"]
+    assert kept == [("2", {"", "zz"})]
     assert session.figures.errors == 0
     assert [bool(row.pictures) for row in shop.rows()] == [True, False, True]

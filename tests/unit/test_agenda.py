@@ -1,5 +1,6 @@
 """What is due when, and that nothing is ever forgotten."""
 
+from collections.abc import Iterable
 from itertools import count
 from math import inf
 
@@ -148,7 +149,7 @@ def test_an_event_during_a_batch_has_its_product_imported_once_more() -> None:
     batch = plan.take(10, 100)
     assert batch
     heard(plan, "7_b", 11)
-    plan.done(batch.groups)
+    plan.done("7", batch.hints)
     assert taken(plan, 21) == {"7"}
 
 
@@ -226,9 +227,40 @@ def test_a_product_that_has_come_is_looked_for_no_more() -> None:
     plan.seek("7", [Hint("7_a", "")], 0)
     batch = plan.take(60, 100)
     assert batch
-    plan.done(batch.groups)
+    plan.done("7", batch.hints)
     assert plan.unmatched == 0
     assert plan.take(10_000, 100) is None
+
+
+def test_a_product_that_has_come_is_imported_from_all_directories_where_it_was_awaited() -> None:
+    plan = agenda()
+    plan.seek("7", [Hint("7_a", "aa")], 0)
+    plan.mark(Hint("7_b", "bb"), 5, 5)
+    batch = plan.take(15, 100)
+    assert batch
+    assert {hint.directory for hint in batch.hints} == {"aa", "bb"}
+
+
+def test_what_comes_to_be_awaited_during_a_batch_is_looked_for_after_it() -> None:
+    plan = agenda()
+    heard(plan, "7_a", 0)
+    batch = plan.take(10, 100)
+    assert batch
+    plan.seek("7", [Hint("7_b", "bb")], 11)
+    plan.done("7", batch.hints)
+    assert plan.unmatched == 1
+    assert taken(plan, 71) == {"7"}
+
+
+def test_of_a_product_with_many_pictures_no_directory_is_forgotten() -> None:
+    plan = agenda()
+    plan.seek("7", [Hint(f"7_{number}", "aa") for number in range(500)], 0)
+    plan.remember(Hint("7_x", "bb"), 1)
+    plan.seek("7", [Hint("7_y", "cc"), *(Hint(f"7_{number}", "dd") for number in range(500))], 2)
+    batch = plan.take(200, 100)
+    assert batch
+    assert {hint.directory for hint in batch.hints} == {"aa", "bb", "cc", "dd"}
+    assert len(batch.hints) == 100
 
 
 def test_some_of_the_products_that_are_looked_for_are_told() -> None:
@@ -349,31 +381,43 @@ def test_where_nothing_is_reconciled_nothing_is_due() -> None:
 
 _NAMES = st.sampled_from(["1_a", "1_b", "2_a", "3_a", "4_a", "4_b", "5_a"])
 _KEYS = st.sampled_from("12345")
+_DIRECTORIES = ("", "aa", "bb")
+
+#: A product's key, and a directory where pictures of it may lie.
+Spot = tuple[str, str]
+
+
+def spots(hints: Iterable[Hint]) -> set[Spot]:
+    """Return what hints are about."""
+    return {(hint.text[0], hint.directory) for hint in hints}
 
 
 class NothingIsForgotten(RuleBasedStateMachine):
-    """Events, batches and full imports in any order: each product is imported after its last event."""
+    """Events, batches and full imports in any order: each is imported, from where it was, after its last event."""
 
     @initialize(max_pending=st.sampled_from([2, 4, 100]))
     def begin(self, max_pending: int) -> None:
         self.now = 0.0
         self.ticks = count(1)
         self.agenda = agenda(max_pending=max_pending, reconcile_interval=0)
-        self.happened: dict[str, int] = {}  # by key: when something happened to its pictures last
-        self.imported: dict[str, int] = {}  # by key: when it was imported last
+        self.happened: dict[Spot, int] = {}  # when something happened to a product's pictures there last
+        self.imported: dict[Spot, int] = {}  # when they were imported from there last
         self.absent: set[str] = set()
         self.batches: list[tuple[Batch, int]] = []
         self.full: tuple[Wish, float, int] | None = None
 
-    def late(self) -> set[str]:
-        return {key for key, tick in self.happened.items() if self.imported.get(key, 0) < tick}
+    def late(self) -> set[Spot]:
+        return {spot for spot, tick in self.happened.items() if self.imported.get(spot, 0) < tick}
+
+    def has_imported(self, done: Iterable[Spot], tick: int) -> None:
+        self.imported |= {spot: max(tick, self.imported.get(spot, 0)) for spot in done}
 
     # what happens
 
-    @rule(name=_NAMES, ago=st.floats(0, 5))
-    def event(self, name: str, ago: float) -> None:
-        self.happened[name[0]] = next(self.ticks)
-        self.agenda.mark(Hint(name, ""), self.now - ago, self.now)
+    @rule(name=_NAMES, directory=st.sampled_from(_DIRECTORIES), ago=st.floats(0, 5))
+    def event(self, name: str, directory: str, ago: float) -> None:
+        self.happened[name[0], directory] = next(self.ticks)
+        self.agenda.mark(Hint(name, directory), self.now - ago, self.now)
 
     @rule(seconds=st.sampled_from([0.1, 1, 9, 30, 100, 5000]))
     def wait(self, seconds: float) -> None:
@@ -385,7 +429,7 @@ class NothingIsForgotten(RuleBasedStateMachine):
 
     @rule(key=_KEYS)
     def catalogue_names(self, key: str) -> None:
-        self.happened[key] = next(self.ticks)
+        self.happened[key, ""] = next(self.ticks)
         self.agenda.mark_due([Hint(f"{key}_c", "")], self.now)
 
     @rule(reason=st.sampled_from(["recovery", "reload"]))
@@ -407,8 +451,8 @@ class NothingIsForgotten(RuleBasedStateMachine):
             if group in self.absent:
                 self.agenda.seek(group, hints, self.now)
             else:
-                self.agenda.done([group])
-                self.imported[group] = max(began, self.imported.get(group, 0))
+                self.agenda.done(group, hints)
+                self.has_imported(spots(hints), began)
 
     @precondition(lambda self: self.batches)
     @rule()
@@ -434,10 +478,10 @@ class NothingIsForgotten(RuleBasedStateMachine):
         assert self.full
         _, began, tick = self.full
         self.full = None
-        for key in set("12345") - self.absent:
-            self.imported[key] = max(tick, self.imported.get(key, 0))
-        for key in self.absent & set(self.happened):
-            self.agenda.remember(Hint(f"{key}_a", ""), self.now)
+        there = {spot for spot in self.happened if spot[0] not in self.absent}
+        self.has_imported(there, tick)
+        for key, directory in self.happened.keys() - there:
+            self.agenda.remember(Hint(f"{key}_a", directory), self.now)
         self.agenda.satisfied(began)
 
     @precondition(lambda self: self.full)
@@ -455,8 +499,10 @@ class NothingIsForgotten(RuleBasedStateMachine):
         """Each product that something happened to since it was imported waits somewhere, or is being imported."""
         if not hasattr(self, "agenda") or self.agenda.wish or self.full:
             return
-        under_way = {group for batch, _ in self.batches for group in batch.groups}
-        waiting = set(self.agenda._pending) | set(self.agenda._unmatched) | under_way  # noqa: SLF001
+        under_way = [hint for batch, _ in self.batches for hint in batch.hints]
+        pending = [hint for entry in self.agenda._pending.values() for hint in entry.hints]  # noqa: SLF001
+        awaited = [hint for entry in self.agenda._unmatched.values() for hint in entry.hints]  # noqa: SLF001
+        waiting = spots([*under_way, *pending, *awaited])
         if self.agenda.unmatched < self.agenda._terms.max_pending:  # noqa: SLF001
             assert self.late() <= waiting
 
