@@ -679,6 +679,9 @@ def test_media_that_become_read_only_and_writable_again(lite: Workshop) -> None:
 
 
 def test_an_import_that_ran_out_of_time_goes_on_at_once_and_costs_no_retry(workshop: Workshop) -> None:
+    more = [f"more{number}" for number in range(1000)]  # than a quick machine does in the time
+    workshop.products(*more)
+    workshop.pictures(*(f"{onec_id}_a.jpg" for onec_id in more))
     fill(workshop)
     workshop.configure("import", time_limit=0.3, max_retries=0, retry_delay=3600)
     with daemon(workshop) as service:
