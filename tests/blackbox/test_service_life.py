@@ -678,21 +678,6 @@ def test_media_that_become_read_only_and_writable_again(lite: Workshop) -> None:
 # Time and tries -------------------------------------------------------------------------------------------
 
 
-def test_an_import_that_ran_out_of_time_goes_on_at_once_and_costs_no_retry(workshop: Workshop) -> None:
-    more = [f"more{number}" for number in range(1000)]  # than a quick machine does in the time
-    workshop.products(*more)
-    workshop.pictures(*(f"{onec_id}_a.jpg" for onec_id in more))
-    fill(workshop)
-    workshop.configure("import", time_limit=0.3, max_retries=0, retry_delay=3600)
-    with daemon(workshop) as service:
-        service.wait_for_session(trigger="startup")
-        service.wait_until_in_step()
-    *attempts, last = workshop.sessions()
-    assert attempts
-    assert all("time_limit" in session["error_message"] for session in attempts)
-    assert last["report_details"]["attempt"] == len(attempts) + 1
-
-
 def test_when_no_retry_is_left_the_next_reconcile_does_it(workshop: Workshop) -> None:
     workshop.configure("import", max_retries=1, retry_delay=0.1)
     workshop.configure("watch", reconcile_interval=4)

@@ -138,5 +138,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.section("cases tried and lost")
     terminalreporter.write_line(losses.table(losses.summed(figures)))
     if file := config.getoption("--write-figures", default=None):
-        command = " ".join(["pytest", *config.invocation_params.args])
-        losses.write(file, figures, command)
+        losses.write(file, figures)

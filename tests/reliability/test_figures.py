@@ -42,8 +42,8 @@ def test_every_test_on_the_page_exists() -> None:
 def test_a_run_replaces_what_an_earlier_one_wrote_of_its_tests(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- figures: begin -->\n<!-- figures: end -->\nafter\n")
-    losses.write(page, [Figures("old", "a.py::test_a", 1), Figures("new", "b.py::test_b", 1)], "pytest")
-    losses.write(page, [Figures("new", "b.py::test_b", 2), Figures("new", "b.py::test_b", 3, 1)], "pytest")
+    losses.write(page, [Figures("old", "a.py::test_a", 1), Figures("new", "b.py::test_b", 1)])
+    losses.write(page, [Figures("new", "b.py::test_b", 2), Figures("new", "b.py::test_b", 3, 1)])
     assert losses.read(page) == {("old", "a.py::test_a"): (1, 0), ("new", "b.py::test_b"): (5, 1)}
     assert losses.lost(losses.read(page)) == [("new", "b.py::test_b")]
     assert page.read_text().startswith("before\n")

@@ -1,7 +1,6 @@
 """What the service lives on fails, and comes back: the database, the disks, the clock, and the time it is given."""
 
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -14,9 +13,9 @@ from pathlib import Path
 import psycopg
 import pytest
 from _pytest.mark.structures import ParameterSet
-from support import filesystems, sql
+from support import filesystems, sql, strace
 from support.commands import WarmStarter
-from support.daemon_process import Daemon, daemon, eventually
+from support.daemon_process import daemon, eventually
 from support.deeds import PRODUCT, Tree
 from support.held import memory_of
 from support.losses import Figures
@@ -301,22 +300,8 @@ def _long(how: str) -> ParameterSet:
     return pytest.param(how, marks=pytest.mark.long)
 
 
-def failing(service: Daemon, call: str, how: str) -> "subprocess.Popen[bytes]":
-    """Let some calls of a service fail from now on; skip where nothing can."""
-    if not shutil.which("strace"):
-        (pytest.fail if "CI" in os.environ else pytest.skip)("strace makes calls fail")
-    names = f"{call},?{call}at,?{call}at2"
-    inject = ["-e", f"trace={names}", "-e", f"inject={names}:{how}"]
-    process = subprocess.Popen(
-        ["strace", "-f", "-o", "/dev/null", *inject, "-p", str(service.running.pid)],
-        stderr=subprocess.PIPE,
-    )
-    assert process.stderr is not None
-    assert b"attached" in process.stderr.readline()
-    return process
-
-
 @pytest.mark.fault("calls of the system that fail")
+@pytest.mark.usefixtures("_tracing")
 @pytest.mark.parametrize(
     "how", ["error=EIO:when=3+7", _long("error=EINTR:when=2+5"), _long("error=ENOMEM:when=4+9")]
 )
@@ -328,10 +313,9 @@ def test_calls_that_fail_now_and_then_lose_nothing(
     with Witness(lite.media).watching(), daemon(lite) as service:
         service.wait_for_session(trigger="startup")
         for number, call in enumerate(_CALLS if is_long else _CALLS[:4]):
-            with failing(service, call, how) as tracer:
+            with strace.tampered(service.running.pid, f"{call},?{call}at,?{call}at2", how):
                 send(lite, number)
                 time.sleep(0.7)
-                tracer.terminate()
             service.reload()
             with figures.case():
                 try:
@@ -341,20 +325,19 @@ def test_calls_that_fail_now_and_then_lose_nothing(
 
 
 @pytest.mark.fault("reads that are short")
+@pytest.mark.usefixtures("_tracing")
 def test_reads_that_are_short_lose_nothing(lite: Workshop, figures: Figures) -> None:
     lite.products(*_MANY)
     with Witness(lite.media).watching(), daemon(lite) as service:
         service.wait_for_session(trigger="startup")
-        with failing(service, "copy_file_range", "error=EXDEV") as tracer:
+        with strace.tampered(service.running.pid, "copy_file_range", "error=EXDEV"):
             send(lite, 1)
             with figures.case():
                 assert_nothing_lost(service)
-            tracer.terminate()
-        with failing(service, "copy_file_range", "retval=0:when=1+3") as tracer:
+        with strace.tampered(service.running.pid, "copy_file_range", "retval=0:when=1+3"):
             send(lite, 2)
             with figures.case():
                 assert_nothing_lost(service)
-            tracer.terminate()
 
 
 # Time -----------------------------------------------------------------------------------------------------
@@ -400,13 +383,27 @@ def test_a_clock_that_is_set_back_or_on_delays_nothing(lite: Workshop, figures: 
 
 
 @pytest.mark.fault("a time limit")
-def test_imports_that_run_out_of_time_come_to_an_end(lite: Workshop, figures: Figures) -> None:
-    lite.configure("import", time_limit=0.3, chunk_size=1, max_retries=10, retry_delay=0.1)
-    lite.products(*_MANY)
-    send(lite, 1)
-    time.sleep(0.2)
-    with daemon(lite) as service, figures.case():
-        assert_nothing_lost(service)
+@pytest.mark.usefixtures("_tracing")
+@pytest.mark.parametrize("database", ["lite", "served"])
+def test_an_import_that_ran_out_of_time_goes_on_at_once_and_costs_no_retry(
+    request: pytest.FixtureRequest, figures: Figures, database: str
+) -> None:
+    """Each sync takes a while, so that what an attempt copies does not depend on the machine."""
+    workshop = request.getfixturevalue(database)
+    workshop.configure(
+        "import", on_startup=False, time_limit=1, chunk_size=1, max_retries=0, retry_delay=3600
+    )
+    workshop.configure("media", durable=True)
+    workshop.products(*_MANY)
+    send(workshop, 1)
+    with daemon(workshop) as service:
+        with strace.tampered(service.running.pid, "syncfs", "delay_exit=20000"), figures.case():
+            service.reload()
+            assert_nothing_lost(service)
+        *attempts, last = workshop.sessions()
+        assert attempts
+        assert all("time_limit" in session["error_message"] for session in attempts)
+        assert last["report_details"]["attempt"] == len(attempts) + 1
 
 
 @pytest.mark.fault("two services")

@@ -64,13 +64,13 @@ def table(figures: Mapping[Line, tuple[int, int]]) -> str:
     return "\n".join(lines)
 
 
-def write(file: Path, figures: Iterable[Figures], command: str) -> None:
+def write(file: Path, figures: Iterable[Figures]) -> None:
     """Put what a run has tried between the marks of a file, in place of what an earlier one tried with these tests."""
     tried = read(file) | summed(figures)
     before, rest = file.read_text(encoding="utf-8").split(_BEGIN)
     _, after = rest.split(_END)
     today = datetime.now(UTC).date().isoformat()
-    written = f"Written last on {today} by `{command}` on {machine()}.\n\n{table(tried)}"
+    written = f"Written last on {today} on {machine()}.\n\n{table(tried)}"
     file.write_text(f"{before}{_BEGIN}\n{written}\n{_END}{after}", encoding="utf-8")
 
 

@@ -78,7 +78,14 @@ def traced(pid: int, log: Path) -> Iterator[None]:
 @contextmanager
 def doomed(pid: int, moment: Moment) -> Iterator[None]:
     """Kill a process at a moment, counted from the beginning of the block, if that comes during the block."""
-    trace, inject = f"trace={moment.call}", f"inject={moment.call}:signal=KILL:when={moment.number}"
+    with tampered(pid, moment.call, f"signal=KILL:when={moment.number}"):
+        yield
+
+
+@contextmanager
+def tampered(pid: int, names: str, how: str) -> Iterator[None]:
+    """Have calls of these names by a process, as strace knows them, go another way during the block."""
+    trace, inject = f"trace={names}", f"inject={names}:{how}"
     with _attached(pid, "-o", os.devnull, "-e", trace, "-e", inject):
         yield
 
