@@ -1,16 +1,14 @@
 """Who delivers: this process by itself, or several others where there is enough to do for them."""
 
-import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from queue import SimpleQueue
+from select import POLLIN, poll
 from typing import Protocol
 
 from daemon.errors import ImportFailedError
 from daemon.importer.delivery import Carrier, Delivery, Found
-from daemon.importer.porter import Porter
+from daemon.importer.porter import Order, Porter
 
 _MANY = 2_000  # pictures that are worth the start of other processes
 _PER_PORTER = 4  # quick orders, of which all but one wait
@@ -50,7 +48,7 @@ def courier(carrier: Carrier, pictures: int, workers: int) -> Iterator[Courier]:
         return
     with ExitStack() as stack:
         porters = [stack.enter_context(closing(Porter(carrier))) for _ in range(workers)]
-        yield stack.enter_context(closing(Together(carrier, porters)))
+        yield Together(carrier, porters)
 
 
 class Alone:
@@ -90,23 +88,17 @@ class _Delivered:
             raise self.error
 
 
-#: Empty deliveries, with the pictures that are to be delivered.
-_Wanted = Sequence[tuple[Delivery, Found]]
-
-
 class Together:
-    """Has orders of several keys delivered by porters, each of which has a thread that waits for it."""
+    """Has orders of several keys delivered by porters."""
 
     def __init__(self, carrier: Carrier, porters: Sequence[Porter]) -> None:
         """Given who would deliver, and the processes that do."""
         self._carrier = carrier
-        self._idle: SimpleQueue[Porter] = SimpleQueue()
+        self._porters = porters
+        self._answers = poll()
         for porter in porters:
-            self._idle.put(porter)
-        self._threads = ThreadPoolExecutor(len(porters), thread_name_prefix="porter")
-        self._porters = len(porters)
-        self._pending: set[Future[None]] = set()
-        self._sent: list[Future[None]] = []
+            self._answers.register(porter.answers, POLLIN)
+        self._sent: list[Order] = []
         self._wanted: list[tuple[Delivery, Found]] = []
         self._keys = 1  # of the next order
 
@@ -124,47 +116,50 @@ class Together:
         if self._wanted:
             self._order()
         sent, self._sent = self._sent, []
-        return _Ordered(sent)
-
-    def close(self) -> None:
-        """Drop the orders that wait, and wait for those under way."""
-        self._threads.shutdown(cancel_futures=True)
+        return _Ordered(sent, self._receive)
 
     def _order(self) -> None:
-        if len(self._pending) >= self._porters * (_PER_PORTER if self._keys > 1 else _PER_SLOW_PORTER):
-            _, self._pending = wait(self._pending, return_when=FIRST_COMPLETED)
-        wanted, self._wanted = self._wanted, []
-        future = self._threads.submit(self._deliver, wanted)
-        self._pending.add(future)
-        self._sent.append(future)
+        most = _PER_PORTER if self._keys > 1 else _PER_SLOW_PORTER
+        while len((porter := min(self._porters, key=_pending)).pending) >= most:
+            self._receive(None)
+        self._receive(0)
+        order = Order(self._wanted)
+        self._sent.append(order)
+        self._wanted = []
+        porter.order(order)
 
-    def _deliver(self, wanted: _Wanted) -> None:
-        porter, began = self._idle.get(), time.monotonic()
-        try:
-            answers, error = porter.deliver([(delivery.directory, pictures) for delivery, pictures in wanted])
-        finally:
-            self._idle.put(porter)
-        for (delivery, pictures), answer in zip(wanted, answers, strict=False):
-            delivery.take(answer, pictures)
-        if error:
-            raise error
-        self._adapt(len(wanted), time.monotonic() - began)
+    def _receive(self, patience: float | None) -> None:
+        """Take the answers that are there, or the first that comes within so many milliseconds (None: whenever)."""
+        answered = {descriptor for descriptor, _ in self._answers.poll(patience)}
+        for porter in self._porters:
+            if porter.answers in answered and porter.pending:
+                order = porter.pending[0]
+                porter.receive()
+                self._adapt(len(order.wanted), order.seconds)
 
     def _adapt(self, keys: int, seconds: float) -> None:
         """Make orders about as long as they should be, whatever the disk and the pictures are like."""
         self._keys = min(max(1, int(keys * _LONG / max(seconds, 1e-6))), 2 * keys, _MOST_KEYS)
 
 
+def _pending(porter: Porter) -> int:
+    return len(porter.pending)
+
+
 @dataclass(frozen=True, slots=True)
 class _Ordered:
-    orders: Sequence[Future[None]]
+    orders: Sequence[Order]
+    receive: Callable[[float | None], None]
 
     def is_delivered(self) -> bool:
         """Return whether all orders have been answered."""
-        return all(order.done() for order in self.orders)
+        self.receive(0)
+        return all(order.is_done for order in self.orders)
 
     def finish(self) -> None:
         """Wait for all of them, and raise the first error."""
-        wait(self.orders, return_when=ALL_COMPLETED)
+        while not all(order.is_done for order in self.orders):
+            self.receive(None)
         for order in self.orders:
-            order.result()
+            if order.error:
+                raise order.error

@@ -1,26 +1,49 @@
 """A process that delivers pictures for an import.
 
 Threads would wait for the interpreter's lock after each of the twenty system calls that a picture takes. The standard
-library's pools of processes either fork, which is not safe beside the service's threads, or import the main program.
+library's pools of processes either fork, which is not safe beside the service's threads, or import the main program;
+and their threads take turns with the importer at the same lock.
 """
 
+import os
 import pickle
 import signal
 import sys
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from select import POLLIN, POLLOUT, poll
 from subprocess import PIPE, Popen
 from typing import IO, cast
 
 from daemon.errors import ImportFailedError
-from daemon.importer.delivery import Carrier
-from daemon.importer.porting import FOR_THE_PARENT, Answer, Order
+from daemon.importer.delivery import Carrier, Delivery, Found
+from daemon.importer.porting import FOR_THE_PARENT, LENGTH, Answer
 
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from daemon.importer.porting import main; main()"
+_MUCH = 1 << 16  # bytes read at once where nobody wants them
+
+
+@dataclass(slots=True, eq=False)
+class Order:
+    """Empty deliveries with the pictures that are to be delivered, and what came of it."""
+
+    wanted: Sequence[tuple[Delivery, Found]]
+    is_done: bool = False
+    error: ImportFailedError | None = None
+    seconds: float = 0.0  #: that it took
+
+    def take(self, answer: Answer) -> None:
+        """Note what the porter has answered."""
+        deliveries, self.error, self.seconds = answer
+        for (delivery, pictures), delivered in zip(self.wanted, deliveries, strict=False):
+            delivery.take(delivered, pictures)
+        self.is_done = True
 
 
 class Porter:
-    """One such process, as the importer sees it. May be used by one thread at a time."""
+    """One such process, as the importer sees it: it is given orders, and answers them in turn."""
 
     def __init__(self, carrier: Carrier) -> None:
         """Given who delivers, start a process that does the same. Raises ImportFailedError where none can start."""
@@ -28,45 +51,83 @@ class Porter:
         command = [sys.executable, "-c", program, "onec-images: delivers pictures"]
         try:
             with _blocked():
-                self._process = Popen(command, stdin=PIPE, stdout=PIPE, pass_fds=carrier.descriptors)
+                self._process = Popen(
+                    command, bufsize=0, stdin=PIPE, stdout=PIPE, pass_fds=carrier.descriptors
+                )
         except OSError as error:
             raise ImportFailedError(
                 f"a process that delivers pictures cannot be started: {error.strerror}; [import] workers = 1 needs none"
             ) from error
         self._orders = cast("IO[bytes]", self._process.stdin)
         self._answers = cast("IO[bytes]", self._process.stdout)
-        self._send(carrier)
+        os.set_blocking(self._orders.fileno(), False)
+        #: Orders that are not answered yet, the oldest first.
+        self.pending: deque[Order] = deque()
+        self._send(pickle.dumps(carrier, pickle.HIGHEST_PROTOCOL))
 
-    def deliver(self, order: Order) -> Answer:
-        """Given an order, have it delivered, and return what became of it.
+    @property
+    def answers(self) -> int:
+        """The descriptor that can be read where there is an answer, or where the process has died."""
+        return self._answers.fileno()
 
-        Raises ImportFailedError if the process has died.
-        """
-        self._send(order)
+    def order(self, order: Order) -> None:
+        """Given an order, send it. An order that a dead process has failed to take is done, with an error."""
+        self.pending.append(order)
+        self._send(
+            pickle.dumps([(each.directory, found) for each, found in order.wanted], pickle.HIGHEST_PROTOCOL)
+        )
+
+    def receive(self) -> None:
+        """Wait until the oldest order is answered. If the process has died, all orders are done, with an error."""
         try:
-            answer: Answer = pickle.load(self._answers)  # noqa: S301  of our own process
-        except (EOFError, pickle.UnpicklingError) as error:
-            raise self._died() from error
-        return answer
+            answer: Answer = pickle.loads(self._read(int.from_bytes(self._read(LENGTH))))  # noqa: S301  our own process
+        except EOFError:
+            self._died()
+        else:
+            self.pending.popleft().take(answer)
 
     def close(self) -> None:
-        """Let the process end what it does, and wait for its end."""
-        with suppress(BrokenPipeError):
-            self._orders.close()
+        """Let the process end what it was ordered, whatever comes of it, and wait for its end."""
+        self._orders.close()
+        while os.read(self.answers, _MUCH):
+            pass
         self._process.wait()
         self._answers.close()
 
-    def _send(self, message: object) -> None:
-        try:
-            pickle.dump(message, self._orders, pickle.HIGHEST_PROTOCOL)
-            self._orders.flush()
-        except BrokenPipeError as error:
-            raise self._died() from error
+    def _read(self, length: int) -> bytes:
+        data = b""
+        while len(data) < length:
+            part = os.read(self.answers, length - len(data))
+            if not part:
+                raise EOFError
+            data += part
+        return data
 
-    def _died(self) -> ImportFailedError:
-        return ImportFailedError(
+    def _send(self, message: bytes) -> None:
+        """Send a message; while there is no room for it, take answers, since nobody else would make room for those."""
+        rest = memoryview(message)
+        try:
+            while rest:
+                with suppress(BlockingIOError):
+                    rest = rest[os.write(self._orders.fileno(), rest) :]
+                    continue
+                self._wait()
+        except BrokenPipeError:
+            self._died()
+
+    def _wait(self) -> None:
+        either = poll()
+        either.register(self._orders, POLLOUT)
+        either.register(self._answers, POLLIN)
+        if any(descriptor == self.answers for descriptor, _ in either.poll()):
+            self.receive()
+
+    def _died(self) -> None:
+        error = ImportFailedError(
             f"a process that delivers pictures has ended with status {self._process.wait()}"
         )
+        while self.pending:
+            self.pending.popleft().take(((), error, 0.0))
 
 
 @contextmanager
