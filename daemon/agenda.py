@@ -86,6 +86,7 @@ class Batch:
 
     groups: Mapping[str, frozenset[Hint]]
     waiting: Mapping[str, "_Pending"]
+    awaited: Mapping[str, "_Unmatched"]  #: what was remembered of those that had been looked for before
     is_overdue: bool  #: they have waited as long as they may: pictures that still grow are taken as they are
 
     @property
@@ -195,12 +196,9 @@ class Agenda:
         sought = () if overdue else list(self._sought(now, most))
         if not taken and not sought:
             return None
-        groups = {group: self._hints_of(group, taken.get(group)) for group in (*taken, *sought)}
-        return Batch(groups, taken, bool(overdue))
-
-    def _hints_of(self, group: str, taken: _Pending | None) -> frozenset[Hint]:
-        awaited = self._unmatched.get(group)
-        return frozenset(taken.hints if taken else ()) | (awaited.hints if awaited else set())
+        awaited = {group: self._unmatched[group] for group in (*taken, *sought) if group in self._unmatched}
+        groups = {group: _hints(taken.get(group), awaited.get(group)) for group in (*taken, *sought)}
+        return Batch(groups, taken, awaited, bool(overdue))
 
     def _ripe(self, now: float, most: int) -> Iterator[str]:
         """Yield groups that are due. The heap holds the earliest time of each; what came later is looked at here."""
@@ -228,13 +226,15 @@ class Agenda:
         self._size -= len(entry.hints)
         return entry
 
-    def done(self, group: str, hints: Iterable[Hint]) -> None:
-        """Given a group whose product is there, and its hints in a batch, forget that it was looked for by these.
+    def done(self, batch: Batch, group: str) -> None:
+        """Given a batch and a group of it whose product was there, forget that it was looked for by its hints.
 
-        Those that came to be awaited meanwhile stay: nobody has looked into their directories yet.
+        Those that came to be awaited meanwhile stay: nobody has looked into their directories yet. So does what
+        another batch has found missing since.
         """
-        if awaited := self._unmatched.get(group):
-            awaited.hints.difference_update(hints)
+        awaited = self._unmatched.get(group)
+        if awaited and awaited is batch.awaited.get(group):
+            awaited.hints.difference_update(batch.groups[group])
             if not awaited.hints:
                 del self._unmatched[group]
 
@@ -351,6 +351,10 @@ class Agenda:
     def import_at(self) -> float:
         """Return when a full import is due; infinity if none is."""
         return min(self._wish.not_before if self._wish else inf, self._reconcile_at)
+
+
+def _hints(waiting: _Pending | None, awaited: _Unmatched | None) -> frozenset[Hint]:
+    return frozenset(waiting.hints if waiting else ()) | frozenset(awaited.hints if awaited else ())
 
 
 def _some(hints: set[Hint]) -> set[Hint]:

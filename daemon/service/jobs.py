@@ -140,7 +140,7 @@ class Jobs:
         for group, hints in batch.groups.items():
             ownerless = [hint for hint in hints if not owners.get(hint.text)]
             if len(ownerless) < len(hints):
-                self._agenda.done(group, hints)
+                self._agenda.done(batch, group)
             if ownerless:
                 awaited.append(group)
                 self._agenda.seek(group, ownerless, now)

@@ -149,7 +149,7 @@ def test_an_event_during_a_batch_has_its_product_imported_once_more() -> None:
     batch = plan.take(10, 100)
     assert batch
     heard(plan, "7_b", 11)
-    plan.done("7", batch.hints)
+    plan.done(batch, "7")
     assert taken(plan, 21) == {"7"}
 
 
@@ -227,7 +227,7 @@ def test_a_product_that_has_come_is_looked_for_no_more() -> None:
     plan.seek("7", [Hint("7_a", "")], 0)
     batch = plan.take(60, 100)
     assert batch
-    plan.done("7", batch.hints)
+    plan.done(batch, "7")
     assert plan.unmatched == 0
     assert plan.take(10_000, 100) is None
 
@@ -247,9 +247,23 @@ def test_what_comes_to_be_awaited_during_a_batch_is_looked_for_after_it() -> Non
     batch = plan.take(10, 100)
     assert batch
     plan.seek("7", [Hint("7_b", "bb")], 11)
-    plan.done("7", batch.hints)
+    plan.done(batch, "7")
     assert plan.unmatched == 1
     assert taken(plan, 71) == {"7"}
+
+
+def test_what_another_batch_has_missed_meanwhile_is_looked_for_after_this_one() -> None:
+    plan = agenda()
+    plan.seek("7", [Hint("7_a", "")], 0)
+    first = plan.take(60, 100)
+    heard(plan, "7_a", 60)
+    second = plan.take(70, 100)
+    assert first
+    assert second
+    plan.seek("7", second.groups["7"], 71)
+    plan.done(first, "7")
+    assert plan.unmatched == 1
+    assert taken(plan, 300) == {"7"}
 
 
 def test_of_a_product_with_many_pictures_no_directory_is_forgotten() -> None:
@@ -451,7 +465,7 @@ class NothingIsForgotten(RuleBasedStateMachine):
             if group in self.absent:
                 self.agenda.seek(group, hints, self.now)
             else:
-                self.agenda.done(group, hints)
+                self.agenda.done(batch, group)
                 self.has_imported(spots(hints), began)
 
     @precondition(lambda self: self.batches)
