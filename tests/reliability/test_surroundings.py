@@ -250,13 +250,13 @@ def test_media_that_are_full_again_and_again_lose_nothing(
     lite: Workshop, figures: Figures, is_long: bool
 ) -> None:
     lite.products(*_MANY)
-    with filesystems.small(lite.media, "4m"), Witness(lite.media / "products").watching():
+    with filesystems.small(lite.media, "8m"), Witness(lite.media / "products").watching():
         with daemon(lite) as service:
             service.wait_for_session(trigger="startup")
             for number in range(6 if is_long else 1):
                 (lite.media / "ballast").write_bytes(bytes(4096 * (20 + 200 * (number == 0))))
                 fill_up(lite.media / "ballast")
-                send(lite, number % 3)
+                send(lite, number)
                 eventually(lambda: service.status["degraded"])
                 (lite.media / "ballast").unlink()
                 with figures.case():
