@@ -83,15 +83,14 @@ def owner(stem: str, keys: Container[str], most_underscores: int) -> str | None:
     the longest one wins: ``12_3_a`` is a picture of ``12`` only where there is no ``12_3``. Candidates with
     more underscores than any key has are not tried.
     """
-    parts = stem.split("_", most_underscores + 1)
-    for length in range(min(len(parts), most_underscores + 1), 0, -1):
-        candidate = "_".join(parts[:length])
-        # most names are written as keys are, which is quicker to see than whether they are UUIDs
-        if candidate not in keys:
-            candidate = canonical(candidate)
-        if candidate in keys:
-            return candidate
-    return None
+    candidate = "_".join(stem.split("_", most_underscores + 1)[: most_underscores + 1])
+    while candidate not in keys:  # most names are written as keys are, which is quickly seen
+        if (key := canonical(candidate)) in keys:
+            return key
+        candidate, mark, _ = candidate.rpartition("_")
+        if not mark:
+            return None
+    return candidate
 
 
 def candidates(stem: str) -> list[str]:

@@ -1,10 +1,12 @@
 """A multimap too large for memory, on an unlinked temporary file."""
 
+import os
 import pickle
 from array import array
 from collections.abc import Iterable, Iterator
-from tempfile import SpooledTemporaryFile
-from typing import Generic, TypeVar
+from contextlib import ExitStack
+from tempfile import TemporaryFile
+from typing import IO, Generic, TypeVar
 
 _MEMORY = 1 << 20  # bytes; a small import never touches the disk
 
@@ -19,7 +21,8 @@ class Spool(Generic[Block]):
     """
 
     def __init__(self) -> None:
-        self._file = SpooledTemporaryFile(max_size=_MEMORY)  # noqa: SIM115  closed by close()
+        self._memory = bytearray()
+        self._file: IO[bytes] | None = None
         self._extents: dict[str, array[int]] = {}  # offset and length of each block in turn
         self._end = 0
 
@@ -29,20 +32,46 @@ class Spool(Generic[Block]):
         Raises OSError where the temporary directory is full.
         """
         data = pickle.dumps(block, pickle.HIGHEST_PROTOCOL)
-        self._file.seek(self._end)
-        self._file.write(data)
+        if self._file is None and self._end + len(data) > _MEMORY:
+            self._file = self._spilled()
+        if self._file is None:
+            self._memory += data
+        else:
+            _write(self._file, data, self._end)
         extents = self._extents.setdefault(section, array("Q"))
         extents.extend((self._end, len(data)))
         self._end += len(data)
+
+    def _spilled(self) -> IO[bytes]:
+        """Return a file that holds what is in memory, and forget that."""
+        with ExitStack() as undone:
+            file = undone.enter_context(TemporaryFile(buffering=0))
+            _write(file, self._memory, 0)
+            undone.pop_all()
+        self._memory.clear()
+        return file
 
     def blocks(self, sections: Iterable[str]) -> Iterator[Block]:
         """Given sections, yield the blocks of each, in the order in which they were put."""
         for section in sections:
             extents = iter(self._extents.get(section, ()))
             for offset, length in zip(extents, extents, strict=True):
-                self._file.seek(offset)
-                yield pickle.loads(self._file.read(length))  # noqa: S301  nobody else can reach the file
+                yield pickle.loads(self._read(offset, length))  # noqa: S301  nobody else can reach the file
+
+    def _read(self, offset: int, length: int) -> bytes | bytearray:
+        if self._file is None:
+            return self._memory[offset : offset + length]
+        return os.pread(self._file.fileno(), length, offset)
 
     def close(self) -> None:
         """Forget all blocks."""
-        self._file.close()
+        if self._file:
+            self._file.close()
+
+
+def _write(file: IO[bytes], data: bytes | bytearray, offset: int) -> None:
+    """Write data at an offset, all of it, unless OSError is raised."""
+    rest = memoryview(data)
+    while rest:
+        written = os.pwrite(file.fileno(), rest, offset)
+        rest, offset = rest[written:], offset + written
