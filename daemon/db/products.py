@@ -30,13 +30,16 @@ from daemon.db.mapping import Mapped
 from daemon.db.types import json_text
 from daemon.naming import is_text, is_uuid
 
-_BATCH = 5_000  # rows of a page, or fetched at once from a stream
+_BATCH = 2_000  # rows of a page
 _IDS = 1_000  # ids in one statement, well below what either database allows
 _KEYS = 500  # keys in one statement
 _BYTES = "C"  # the collation that compares bytes
 
-#: A row's id, its onec_id, and whether it is active.
-Listed = tuple[Any, str | None, bool]
+#: A main image and the images of a gallery, as plain values; None where the row says something else.
+Said = tuple[str | None, tuple[str, ...]] | None
+
+#: A row's id, its onec_id, whether it is active, and the images it names.
+Listed = tuple[Any, str | None, bool, Said]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ class Products:
                 listed = _listed(connection.execute(query).all())
                 if products := [product for product in listed if product[0] not in seen]:
                     yield products
-                    seen.update(id_ for id_, _, _ in products)
+                    seen.update(id_ for id_, *_ in products)
 
     def _starting_with(self, prefixes: Sequence[str], connection: Connection) -> Select[Any]:
         """Return the question for the products whose onec_id has one of these beginnings.
@@ -108,11 +111,8 @@ class Products:
 
     def _list(self, condition: ColumnElement[bool]) -> Select[Any]:
         c = self._columns
-        return select(c.id, c.onec_id, c.is_active if "is_active" in c else true()).where(condition)
-
-    def read(self, connection: Connection, ids: Sequence[Any]) -> dict[Any, ProductRow]:
-        """Given ids, return the rows that exist, without locking them."""
-        return self._read(connection, ids, lock=False)
+        is_active = c.is_active if "is_active" in c else true()
+        return select(c.id, c.onec_id, is_active, c.main_image, c.gallery_images).where(condition)
 
     def lock(self, connection: Connection, ids: Sequence[Any]) -> dict[Any, ProductRow]:
         """Given ids, lock the rows until the end of the transaction and return them as they are now.
@@ -120,17 +120,14 @@ class Products:
         A row that another transaction holds is not waited for: it is missing in the answer. (SQLite has
         only one lock, which the transaction holds already.)
         """
-        return self._read(connection, ids, lock=True)
-
-    def _read(self, connection: Connection, ids: Sequence[Any], *, lock: bool) -> dict[Any, ProductRow]:
         c = self._columns
         found: dict[Any, ProductRow] = {}
         for some in batched(ids, _IDS):
             query = select(c.id, c.onec_id, c.main_image, c.gallery_images).where(among(c.id, some))
-            if lock:  # as weakly as a write needs: a row that an order refers to is not held
-                query = query.with_for_update(skip_locked=True, key_share=True)
-            for id_, onec_id, main, gallery in connection.execute(query).all():
-                found[id_] = ProductRow(_text(onec_id), _images(main, gallery))
+            # as weakly as a write needs: a row that an order refers to is not held
+            locking = query.with_for_update(skip_locked=True, key_share=True)
+            for id_, onec_id, main, gallery in connection.execute(locking).all():
+                found[id_] = ProductRow(_text(onec_id), images_of(_said(main, gallery)))
         return found
 
     def existing(self, connection: Connection, ids: Collection[Any]) -> set[Any]:
@@ -172,7 +169,10 @@ def _as_ranges_of_postgresql(
 
 
 def _listed(rows: Iterable[Sequence[Any]]) -> list[Listed]:
-    return [(id_, _text(onec_id), bool(is_active)) for id_, onec_id, is_active in rows]
+    return [
+        (id_, _text(onec_id), bool(is_active), _said(main, gallery))
+        for id_, onec_id, is_active, main, gallery in rows
+    ]
 
 
 def _text(value: object) -> str | None:
@@ -180,8 +180,13 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) and is_text(value) else None
 
 
-def _images(main: object, gallery: object) -> Images | None:
+def _said(main: object, gallery: object) -> Said:
     path = _text(main)
     if path != main or not (gallery is None or isinstance(gallery, list)):
         return None
-    return Images(path, tuple(gallery or ()))
+    return path, tuple(gallery or ())
+
+
+def images_of(said: Said) -> Images | None:
+    """Given what a row says, return the images, None where that is something else."""
+    return Images(*said) if said else None

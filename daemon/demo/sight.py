@@ -9,6 +9,7 @@ from daemon import publication
 from daemon import shop as shops
 from daemon.composition import Images
 from daemon.config import Settings
+from daemon.db.products import images_of
 from daemon.db.sessions import ImportType, SessionRecord, Status, Trigger
 from daemon.demo.goods import DemoProduct
 from daemon.shop import Shop
@@ -29,10 +30,8 @@ class Sight:
     def images(self, product: DemoProduct) -> Images | None:
         """Return the images on the row of a product, None if it has no row."""
         with self._shop.database.reading() as connection:
-            products = self._shop.products
-            found = list(chain.from_iterable(products.with_keys(connection, [product.onec_id])))
-            rows = products.read(connection, [row for row, _, _ in found])
-        return next((row.images for row in rows.values()), None)
+            listed = self._shop.products.with_keys(connection, [product.onec_id])
+            return next((images_of(said) for *_, said in chain.from_iterable(listed)), None)
 
     def shows(self, product: DemoProduct, picture: Path) -> bool:
         """Return whether the row of a product names a picture of the exchange, and the media have just its bytes."""

@@ -1,11 +1,9 @@
 """The products that are committed together, and the order in which they are."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from daemon.db.products import ProductRow
 from daemon.importer.courier import Sent
 from daemon.importer.delivery import Delivery
 from daemon.importer.stock import Stock
@@ -19,12 +17,11 @@ Delivered = tuple[Product, Delivery]
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Products that are committed together, with what is needed to write their rows."""
+    """Products that are committed together, with what is needed to decide about their rows."""
 
     products: Sequence[Delivered]
     sent: Sent
     section: Section
-    rows: Mapping[Any, ProductRow]
     stock: Stock
 
 

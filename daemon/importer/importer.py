@@ -10,7 +10,7 @@ from typing import Any
 from daemon.batches import batched
 from daemon.db.catalogues import Catalogue
 from daemon.db.engine import Database
-from daemon.db.products import Listed, ProductRow, Products
+from daemon.db.products import Listed, Products
 from daemon.errors import ImportFailedError, StoppedError, TimeLimitError
 from daemon.exchange import Exchange
 from daemon.importer.chunks import Chunk, Delivered, in_order
@@ -79,7 +79,7 @@ class Importer:
         last = None
         while page := self._host.patiently(partial(self._page, last)):
             yield page
-            last, _, _ = page[-1]
+            last, *_ = page[-1]
             self._attend()
             if self._host.should_stop():
                 raise StoppedError("The import was stopped before it began")
@@ -177,10 +177,9 @@ class Importer:
         self._attend()
         if not section.products:
             return
-        rows = self._host.patiently(partial(self._rows.read, section.products))
         stock = Stock(section, self._media, self._catalogue(section), self._plan.rules, self._figures)
         for products in self._delivered(section, courier):
-            yield Chunk(products, courier.send(), section, rows, stock)
+            yield Chunk(products, courier.send(), section, stock)
 
     def _delivered(self, section: Section, courier: Courier) -> Iterator[list[Delivered]]:
         chunk: list[Delivered] = []
@@ -228,7 +227,7 @@ class Importer:
         changes = [
             change
             for product, delivery in chunk.products
-            if (change := self._change(product, delivery, chunk.rows.get(product.id), chunk.stock))
+            if (change := self._change(product, delivery, chunk.stock))
         ]
         self._untold |= {product.key: delivery for product, delivery in chunk.products if delivery.untold}
         if changes:
@@ -253,27 +252,22 @@ class Importer:
             if delivery.has_copied:
                 self._session.changed()
 
-    def _change(
-        self, product: Product, delivery: Delivery, row: ProductRow | None, stock: Stock
-    ) -> Change | None:
+    def _change(self, product: Product, delivery: Delivery, stock: Stock) -> Change | None:
         """Return the change that a product's row may need, None if it can stay as it is."""
-        if row is None:
-            self._figures.skipped_products += 1  # deleted since it was listed
-            return None
-        if row.images is None:
+        if product.images is None:
             self._fail_row(product.onec_id, "has a row whose images are not a path and a list")
             return None
-        if stock.is_settled(product, row.images, delivery):
+        if stock.is_settled(product, product.images, delivery):
             return None
-        pictures = stock.pictures(product, row.images, delivery)
-        after = self._rows.composed(row.images, pictures)
+        pictures = stock.pictures(product, product.images, delivery)
+        after = self._rows.composed(product.images, pictures)
         if not pictures.names and not delivery.in_exchange:
             self._figures.skipped_products += 1
             if self._plan.rules.is_unset(after.main) and not after.gallery:
                 self._findings.without_picture(product.id, product.onec_id)
-        if after == row.images and not delivery.has_copied:
+        if after == product.images and not delivery.has_copied:
             return None
-        return Change(product, pictures, row.images, after, delivery.has_replaced)
+        return Change(product, pictures, product.images, after, delivery.has_replaced)
 
     def _write(self, changes: list[Change], chunk: Chunk, carrier: Carrier) -> None:
         if self._plan.terms.dry_run:

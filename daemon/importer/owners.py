@@ -47,7 +47,7 @@ class Owners:
 
 
 def _keyed(listed: Iterable[Listed]) -> list[tuple[str, bool]]:
-    return [(key, active) for _, onec_id, active in listed if (key := key_of(onec_id))]
+    return [(key, active) for _, onec_id, active, _ in listed if (key := key_of(onec_id))]
 
 
 def _active(keyed: Iterable[tuple[str, bool]]) -> list[str]:

@@ -63,11 +63,6 @@ class Rows:
         self._products = products
         self._rules = rules
 
-    def read(self, products: Sequence[Product]) -> dict[Any, ProductRow]:
-        """Given products, return what their rows say, by id."""
-        with self._database.reading() as connection:
-            return self._products.read(connection, [product.id for product in products])
-
     def composed(self, images: Images, pictures: Pictures) -> Images:
         """Given what a row says and the pictures its product can show, return what the row should say."""
         return compose(images, pictures, self._rules)

@@ -41,7 +41,7 @@ class Stock:
         paths = [images.main, *images.gallery]
         if len(paths) != len(delivery.current) or not delivery.current.issuperset(self._named(product) or ()):
             return False
-        return all(isinstance(path, str) for path in paths) and delivery.paths == set(paths)
+        return {*map(type, paths)} <= {str} and delivery.paths == set(paths)
 
     def pictures(self, product: Product, images: Images, delivery: Delivery) -> Pictures:
         """Given a product, what its row says and what was delivered for its key, return what it can show.

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from daemon.db.products import Listed
+from daemon.composition import Images
+from daemon.db.products import Listed, Said, images_of
 from daemon.importer.delivery import Found
 from daemon.importer.selection import Selection
 from daemon.naming import (
@@ -24,6 +25,9 @@ from daemon.spool import Spool
 _OF_A_PRODUCT = 4  # pictures; most have fewer
 _GROUP = 4_000  # products and pictures joined at once; more in a section stay together
 
+#: A product's id, its onec_id, its key, whether the import is about it, and then the images on its row.
+_Spooled = tuple[Any, str, str, bool, Said]
+
 
 @dataclass(frozen=True, slots=True)
 class Product:
@@ -32,6 +36,9 @@ class Product:
     id: Any
     onec_id: str
     key: str
+    images: (
+        Images | None
+    )  #: on the row when it was listed; None where it says something else than a path and a list
 
     @property
     def known_as(self) -> tuple[str, ...]:
@@ -88,7 +95,7 @@ class Survey:
         self._selection = selection
         self._pictures: Spool[tuple[int, list[str]]] = Spool()
         self._stored: Spool[list[str]] = Spool()
-        self._products: Spool[list[tuple[Any, str, str, bool]]] = Spool()
+        self._products: Spool[list[_Spooled]] = Spool()
         self._sizes: Counter[str] = Counter()
         self._listed = 0
         self._keyed = 0
@@ -119,13 +126,15 @@ class Survey:
 
     def add_products(self, products: Iterable[Listed], keyless: Callable[[Any, str | None], None]) -> None:
         """Given products as the database lists them, take them in; those without a key are told at once."""
-        sections: dict[str, list[tuple[Any, str, str, bool]]] = {}
-        for id_, onec_id, active in products:
+        sections: dict[str, list[_Spooled]] = {}
+        for id_, onec_id, active, said in products:
             key = key_of(onec_id)
             if onec_id and key:
                 selected = active and self._selection.takes(onec_id, key)
                 self._keyed += selected
-                sections.setdefault(section_of(key), []).append((id_, onec_id, key, selected))
+                sections.setdefault(section_of(key), []).append(
+                    (id_, onec_id, key, selected, said if selected else None)
+                )
             elif active and not self._selection.onec_ids and not self._selection.shards:
                 self._keyless += 1
                 keyless(id_, onec_id)
@@ -176,10 +185,10 @@ class Survey:
     def _section(self, names: list[str], limit: int) -> Section:
         is_selected: dict[str, bool] = {}
         products = []
-        for id_, onec_id, key, selected in chain.from_iterable(self._products.blocks(names)):
+        for id_, onec_id, key, selected, said in chain.from_iterable(self._products.blocks(names)):
             is_selected[key] = is_selected.get(key, False) or selected
             if selected:
-                products.append(Product(id_, onec_id, key))
+                products.append(Product(id_, onec_id, key, images_of(said)))
         products.sort(key=lambda product: (product.key, product.onec_id))
         keys = Keys(is_selected)
         pictures, unmatched = self._pictures_of(names, keys)
@@ -188,11 +197,12 @@ class Survey:
     def _pictures_of(self, sections: list[str], keys: Keys) -> tuple[dict[str, Found], Found]:
         pictures: dict[str, Found] = {}
         unmatched: Found = {}
+        owner_of, is_selected = keys.owner, keys.is_selected  # a million times
         for place, names in self._pictures.blocks(sections):
             for name in names:
                 stem = name.rpartition(".")[0]
-                key = keys.owner(stem)
-                if key is not None and keys.is_selected(key):
+                key = owner_of(stem)
+                if key is not None and is_selected(key):
                     pictures.setdefault(key, {}).setdefault(name, []).append(place)
                 elif self._selection.takes_unmatched(stem):
                     unmatched.setdefault(name, []).append(place)

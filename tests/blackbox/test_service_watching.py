@@ -428,6 +428,7 @@ def test_more_products_than_may_be_pending_become_a_full_import(workshop: Worksh
 def test_a_picture_that_settles_during_a_full_import_does_not_wait_for_its_end(workshop: Workshop) -> None:
     names = [f"{number:05}" for number in range(6000)]
     workshop.configure("media", durable=True)
+    workshop.configure("import", chunk_size=20)  # so that it takes a while on a quick machine too
     workshop.products("late", *names)
     for name in names:
         workshop.picture(f"{name[-2:]}/{name}_a.jpg")

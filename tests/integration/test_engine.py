@@ -759,7 +759,7 @@ def test_a_table_that_changed_is_told_in_one_line(url: str, change: str) -> None
             pytest.raises(OnecImagesError, match=r"products|main_image") as caught,
             tables.database.reading() as connection,
         ):
-            tables.products.read(connection, [1])
+            tables.products.page(connection)
         assert isinstance(caught.value, DatabaseUnavailableError if sql.is_sqlite(url) else SchemaError)
         assert "\n" not in str(caught.value)
 

@@ -38,7 +38,7 @@ def change(number: int) -> Change:
     onec_id = f"1{number + 1}"
     path = f"products/{onec_id}/{onec_id}_a.jpg"
     pictures = Pictures((f"{onec_id}_a.jpg",), None, f"products/{onec_id}", lambda _name: True)
-    product = Product(number, onec_id, onec_id)
+    product = Product(number, onec_id, onec_id, Images("", ()))
     return Change(product, pictures, Images("", ()), Images(path, ()), has_replaced=False)
 
 

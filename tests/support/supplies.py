@@ -18,6 +18,7 @@ from daemon.storing import Preview, Store
 
 ROOT = "goods/import_files"
 NAMES = PictureNames.from_patterns(["jpg", "jpeg", "png"], [])
+_BARE = ("", ())  # what the row of a new product says
 _MANY = 1_000_000  # pictures that porters are worth for
 TERMS = Terms("products", None, max_file_size=1 << 20)
 
@@ -89,9 +90,11 @@ class Supply:
             if not terms.dry_run:
                 media.prepare()
             bringer = store(media) if store else _bringer(media, terms)
-            actives = [(number, onec_id, True) for number, onec_id in enumerate(onec_ids)]
+            actives = [(number, onec_id, True, _BARE) for number, onec_id in enumerate(onec_ids)]
             survey.add_products(actives, lambda _id, _onec_id: None)
-            survey.add_products([(None, onec_id, False) for onec_id in inactive], lambda _id, _onec_id: None)
+            survey.add_products(
+                [(None, onec_id, False, _BARE) for onec_id in inactive], lambda _id, _onec_id: None
+            )
             for place, names in exchange.listing(_no_trouble):
                 survey.add_pictures(place, names)
             if from_media:

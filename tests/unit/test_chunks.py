@@ -22,7 +22,7 @@ class Sent:
 def chunk(sent: Sent) -> Chunk:
     """Return a chunk of which only that matters."""
     nothing = cast("Any", None)
-    return Chunk((), sent, nothing, nothing, nothing)
+    return Chunk((), sent, nothing, nothing)
 
 
 def taken(chunks: list[Chunk], begun: list[Chunk]) -> Iterator[Chunk]:

@@ -21,6 +21,7 @@ UUID = "001a16a4-b810-11ed-860f-fa163edba792"
 VARIANT = "24062354-2f7b-11ee-998f-fa163e775e1f"
 NAMES = PictureNames.from_patterns(["jpg", "png"], ["*_draft.jpg"])
 ALL = Selection()
+BARE = ("", ())  # what the row of a new product says
 
 Products = Iterable[tuple[str | None, bool]]
 
@@ -33,7 +34,7 @@ def surveyed(
 ) -> Section:
     """Return products and the pictures listed at some places, joined; few are one section."""
     with closing(Survey(NAMES, selection)) as survey:
-        listed = [(number, onec_id, active) for number, (onec_id, active) in enumerate(products)]
+        listed = [(number, onec_id, active, BARE) for number, (onec_id, active) in enumerate(products)]
         survey.add_products(listed, lambda _id, _onec_id: None)
         for place, names in pictures.items():
             survey.add_pictures(place, names)
@@ -83,7 +84,7 @@ def test_a_name_in_two_places_is_one_picture() -> None:
 
 def test_a_place_may_be_listed_in_pieces() -> None:
     with closing(Survey(NAMES, ALL)) as survey:
-        survey.add_products([(1, "12", True)], lambda _id, _onec_id: None)
+        survey.add_products([(1, "12", True, BARE)], lambda _id, _onec_id: None)
         for name in ("12_a.jpg", "12_b.jpg"):
             survey.add_pictures(0, [name])
         (section,) = survey.sections()
@@ -139,7 +140,7 @@ def test_a_key_of_which_one_product_is_active_has_its_pictures() -> None:
 
 
 def test_a_product_is_known_to_a_catalogue_by_its_own_id_and_by_its_key() -> None:
-    assert Product(1, f"{UUID.upper()}#{VARIANT.upper()}", UUID).known_as == (f"{UUID}#{VARIANT}", UUID)
+    assert Product(1, f"{UUID.upper()}#{VARIANT.upper()}", UUID, None).known_as == (f"{UUID}#{VARIANT}", UUID)
 
 
 # Unmatched
@@ -182,12 +183,12 @@ def test_stored_files_are_taken_up_where_they_are_product_images() -> None:
 def test_active_products_without_a_key_are_told_and_counted() -> None:
     told = []
     products = [
-        (1, None, True),
-        (2, "", True),
-        (3, ".x", True),
-        (4, "a/b", True),
-        (5, None, False),
-        (6, "12", True),
+        (1, None, True, BARE),
+        (2, "", True, BARE),
+        (3, ".x", True, BARE),
+        (4, "a/b", True, BARE),
+        (5, None, False, BARE),
+        (6, "12", True, BARE),
     ]
     with closing(Survey(NAMES, ALL)) as survey:
         survey.add_products(products, lambda id_, onec_id: told.append((id_, onec_id)))
@@ -200,7 +201,7 @@ def test_active_products_without_a_key_are_told_and_counted() -> None:
 @pytest.mark.parametrize("selection", [Selection.of(["12"]), Selection.of(shards=["12"])])
 def test_an_import_of_some_is_not_about_products_without_a_key(selection: Selection) -> None:
     with closing(Survey(NAMES, selection)) as survey:
-        survey.add_products([(1, None, True), (2, "12", True)], unexpected)
+        survey.add_products([(1, None, True, BARE), (2, "12", True, BARE)], unexpected)
         assert (survey.total, survey.keyless) == (1, 0)
 
 
@@ -218,7 +219,9 @@ def test_without_products_and_pictures_there_is_nothing_to_do() -> None:
 @pytest.mark.parametrize("limit, keyless, keyed", [(None, 2, 3), (9, 2, 3), (4, 2, 2), (2, 2, 0), (1, 1, 0)])
 def test_a_limit_is_that_of_all_products(limit: int | None, keyless: int, keyed: int) -> None:
     with closing(Survey(NAMES, Selection(limit=limit))) as survey:
-        products = [(number, onec_id, True) for number, onec_id in enumerate([None, "a1", "", "b1", "c1"])]
+        products = [
+            (number, onec_id, True, BARE) for number, onec_id in enumerate([None, "a1", "", "b1", "c1"])
+        ]
         survey.add_products(products, lambda _id, _onec_id: None)
         assert (survey.keyless, survey.total) == (keyless, keyless + keyed)
         assert sum(len(section.products) for section in survey.sections()) == keyed
@@ -226,14 +229,14 @@ def test_a_limit_is_that_of_all_products(limit: int | None, keyless: int, keyed:
 
 def test_few_products_have_few_pictures_however_many_of_others_lie_beside_theirs() -> None:
     with closing(Survey(NAMES, Selection.of(["7"]))) as survey:
-        survey.add_products([(number, str(number), True) for number in range(1000)], unexpected)
+        survey.add_products([(number, str(number), True, BARE) for number in range(1000)], unexpected)
         survey.add_pictures(0, [f"{number}_{letter}.jpg" for number in range(1000) for letter in "abc"])
         assert survey.pictures < 10
 
 
 def test_all_products_have_all_pictures() -> None:
     with closing(Survey(NAMES, Selection())) as survey:
-        survey.add_products([(number, str(number), True) for number in range(1000)], unexpected)
+        survey.add_products([(number, str(number), True, BARE) for number in range(1000)], unexpected)
         survey.add_pictures(0, [f"{number}_{letter}.jpg" for number in range(1000) for letter in "abc"])
         assert survey.pictures == 3000
 
@@ -245,7 +248,7 @@ def test_a_limit_makes_no_picture_unmatched() -> None:
 
 def test_a_limit_holds_over_all_sections() -> None:
     with closing(Survey(NAMES, Selection(limit=7_000))) as survey:
-        survey.add_products(((number, f"{number}", True) for number in range(20_000)), unexpected)
+        survey.add_products(((number, f"{number}", True, BARE) for number in range(20_000)), unexpected)
         sizes = [len(section.products) for section in survey.sections()]
     assert survey.total == sum(sizes) == 7_000
     assert len(sizes) > 2
@@ -282,7 +285,7 @@ def test_however_products_and_pictures_come_each_picture_is_of_one_product_or_un
 ) -> None:
     names = list(dict.fromkeys(f"{stem}.jpg" for stem in stems))
     with closing(Survey(NAMES, ALL)) as survey:
-        listed = [(number, *product) for number, product in enumerate(products)]
+        listed = [(number, *product, BARE) for number, product in enumerate(products)]
         for start in range(0, len(listed), at_once):
             survey.add_products(listed[start : start + at_once], lambda _id, _onec_id: None)
         for place, name in enumerate(names):
@@ -303,7 +306,7 @@ def test_however_products_and_pictures_come_each_picture_is_of_one_product_or_un
 
 def test_nothing_is_left_open() -> None:
     with none_left_open(), closing(Survey(NAMES, ALL)) as survey:
-        survey.add_products(((number, f"{number}", True) for number in range(50_000)), unexpected)
+        survey.add_products(((number, f"{number}", True, BARE) for number in range(50_000)), unexpected)
         next(survey.sections())
 
 
