@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from daemon.directories import Directories
 from daemon.errors import RootsMissingError
@@ -18,11 +18,10 @@ _SHARD_LENGTH = 2  # characters
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """One listed directory: an image root (directory ``""``) or a directory of two characters in it."""
 
-    root: int
+    root: int  #: its number among the image roots
     directory: str
 
 
@@ -72,7 +71,6 @@ class Exchange:
         self._directory = directory
         self._names = tuple(image_roots)
         self._roots: dict[int, Directories] = {}
-        self._places: list[Place] = []
         self.missing: dict[str, str] = {}
         self._stack = ExitStack()
         for number, name in enumerate(image_roots):
@@ -111,8 +109,8 @@ class Exchange:
 
     def listing(
         self, trouble: Trouble, directories: Collection[str] | None = None
-    ) -> Iterator[tuple[int, list[str]]]:
-        """Yield the number of a place and some of the names in it, each directory being listed once.
+    ) -> Iterator[tuple[Place, list[str]]]:
+        """Yield a place and some of the names in it, each directory being listed once.
 
         Of each image root all directories are listed, or those given. Names starting with a dot are left out.
         A directory that cannot be listed is told to ``trouble``, and the others go on.
@@ -126,9 +124,7 @@ class Exchange:
 
     def _names_in(
         self, place: Place, shards: list[str] | None, trouble: Trouble
-    ) -> Iterator[tuple[int, list[str]]]:
-        self._places.append(place)
-        number = len(self._places) - 1
+    ) -> Iterator[tuple[Place, list[str]]]:
         names: list[str] = []
         try:
             self._roots[place.root].trim()
@@ -142,25 +138,20 @@ class Exchange:
                         continue
                     names.append(entry.name)
                     if len(names) == _BATCH:
-                        yield number, names
+                        yield place, names
                         names = []
         except FileNotFoundError:
             pass  # the exchange removed the directory since its parent was listed
         except OSError as error:
-            trouble(self.path(number), f"cannot be listed: {error.strerror}")
-        yield number, names
+            trouble(self.path(place), f"cannot be listed: {error.strerror}")
+        yield place, names
 
-    def place(self, number: int) -> Place:
-        """Given the number of a place, return it."""
-        return self._places[number]
+    def directory(self, place: Place) -> int:
+        """Given a place, return its descriptor. Raises OSError."""
+        return self._roots[place.root].open(place.directory)
 
-    def directory(self, place: int) -> int:
-        """Given the number of a place, return its descriptor. Raises OSError."""
-        where = self._places[place]
-        return self._roots[where.root].open(where.directory)
-
-    def source(self, place: int, name: str) -> Source | None:
-        """Given the number of a place and a name in it, return the picture, None if its directory is gone.
+    def source(self, place: Place, name: str) -> Source | None:
+        """Given a place and a name in it, return the picture, None if its directory is gone.
 
         Raises OSError where the directory cannot be opened.
         """
@@ -169,10 +160,9 @@ class Exchange:
         except FileNotFoundError:
             return None
 
-    def path(self, place: int, name: str = "") -> str:
-        """Given the number of a place and a name in it, return the path to show, relative to the exchange."""
-        where = self._places[place]
-        return "/".join(part for part in (self._names[where.root], where.directory, name) if part)
+    def path(self, place: Place, name: str = "") -> str:
+        """Given a place and a name in it, return the path to show, relative to the exchange."""
+        return "/".join(part for part in (self._names[place.root], place.directory, name) if part)
 
     def trim(self) -> None:
         """Close descriptors if they are many; sources given out before are no longer valid."""

@@ -10,7 +10,7 @@ from daemon.errors import ImportFailedError
 from daemon.importer.delivery import Carrier, Delivery, Found
 from daemon.importer.porter import Order, Porter
 
-_MANY = 2_000  # pictures that are worth the start of other processes
+_MANY = 500  # products whose pictures are worth the start of other processes
 _PER_PORTER = 4  # quick orders, of which all but one wait
 _PER_SLOW_PORTER = 2  # orders where even one key takes long: a stop waits for them
 _MOST_KEYS = 100  # of an order
@@ -38,16 +38,20 @@ class Courier(Protocol):
 
 
 @contextmanager
-def courier(carrier: Carrier, pictures: int, workers: int) -> Iterator[Courier]:
-    """Given who can deliver, how many pictures there are and how many processes may work, yield a courier.
+def courier(carrier: Carrier, products: int, workers: int, *, sweeps: bool) -> Iterator[Courier]:
+    """Given who can deliver, for how many products and with how many processes at most, yield a courier.
 
-    Raises ImportFailedError where no process can be started.
+    The media are swept first where that is wanted; porters do it while pictures are listed. Raises ImportFailedError
+    where no process can be started.
     """
-    if workers == 1 or pictures < _MANY:
+    if workers == 1 or products < _MANY:
+        if sweeps:
+            carrier.sweep()
         yield Alone(carrier)
         return
     with ExitStack() as stack:
-        porters = [stack.enter_context(closing(Porter(carrier))) for _ in range(workers)]
+        sweepers = [sweeps, *[False] * (workers - 1)]
+        porters = [stack.enter_context(closing(Porter(carrier, sweeps=first))) for first in sweepers]
         yield Together(carrier, porters)
 
 

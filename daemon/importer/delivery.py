@@ -7,22 +7,22 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from daemon.exchange import Exchange, Source
+from daemon.exchange import Exchange, Place, Source
 from daemon.media import Media, Target, fatal_errors
 from daemon.naming import is_text, shard_of
 from daemon.storing import CURRENT, GONE, Outcome, Refused, Result, is_current, refusal, remaining_rest
 
-#: A file name and the numbers of the places where it lies.
-Found = dict[str, list[int]]
+#: A file name and the places where it lies.
+Found = dict[str, list[Place]]
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A picture that is not current: where it is, where it belongs, the number of its place and the path to show."""
+    """A picture that is not current: where it is, where it belongs, its place and the path to show."""
 
     source: Source
     target: Target | None
-    place: int
+    place: Place
     path: str
 
 
@@ -40,7 +40,7 @@ class Delivery:
     outcomes: dict[str, tuple[Outcome, str]] = field(default_factory=dict)
     is_counted: bool = False
     #: By name, pictures that were replaced: their places and what was read there, until the rows tell of them.
-    untold: dict[str, tuple[int, os.stat_result]] = field(default_factory=dict)
+    untold: dict[str, tuple[Place, os.stat_result]] = field(default_factory=dict)
 
     def take(self, other: "Delivery | None", pictures: Collection[str]) -> None:
         """Given what another process noted of these pictures, note the same; None: they are all current."""
@@ -117,7 +117,7 @@ class Carrier:
 
     def directories(self, pictures: Found) -> set[str]:
         """Given pictures, return the directories of the image roots where they lie."""
-        return {self._exchange.place(place).directory for places in pictures.values() for place in places}
+        return {place.directory for places in pictures.values() for place in places}
 
     def directory(self, key: str) -> str:
         """Given a key, return where its product images are, relative to the media directory."""
@@ -138,6 +138,10 @@ class Carrier:
                 self._bring(delivery, name, judged)
             else:
                 delivery.outcomes[name] = judged
+
+    def sweep(self) -> None:
+        """Remove what importers that died have left in the media."""
+        self._media.sweep()
 
     def trim(self) -> None:
         """Close descriptors of directories if they are many."""
@@ -188,7 +192,7 @@ class Carrier:
                     self._store.tell(source, target, seen)
         delivery.untold.clear()
 
-    def _judged(self, name: str, places: list[int], image: str) -> tuple[Outcome, str] | Job:
+    def _judged(self, name: str, places: list[Place], image: str) -> tuple[Outcome, str] | Job:
         place = places[0]
         try:
             self._check_name(name, image)
@@ -224,9 +228,9 @@ class Carrier:
                 return CURRENT
         return source, target
 
-    def _latest(self, name: str, places: list[int]) -> tuple[Source | None, os.stat_result | None, int]:
+    def _latest(self, name: str, places: list[Place]) -> tuple[Source | None, os.stat_result | None, Place]:
         """Return the picture that counts of those with the same name: the one that changed last."""
-        best: tuple[Source | None, os.stat_result | None, int] = (None, None, places[0])
+        best: tuple[Source | None, os.stat_result | None, Place] = (None, None, places[0])
         for place in places:
             try:
                 source = self._exchange.source(place, name)

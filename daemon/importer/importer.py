@@ -12,7 +12,7 @@ from daemon.db.catalogues import Catalogue
 from daemon.db.engine import Database
 from daemon.db.products import Listed, Products
 from daemon.errors import ImportFailedError, StoppedError, TimeLimitError
-from daemon.exchange import Exchange
+from daemon.exchange import Exchange, Place
 from daemon.importer.chunks import Chunk, Delivered, in_order
 from daemon.importer.courier import Courier, courier
 from daemon.importer.delivery import Carrier, Delivery, Found
@@ -98,10 +98,10 @@ class Importer:
             self._session.warn("no_products", "There is no active product to import pictures for")
         with self._exchange() as exchange:
             self._prepare()
-            self._list(exchange, survey)
-            self._skip(survey.keyless)
             carrier = Carrier(exchange, self._media, self._store(), self._plan.terms)
-            with courier(carrier, survey.pictures, self._plan.workers) as chosen:
+            with courier(carrier, survey.total, self._plan.workers, sweeps=self._sweeps) as chosen:
+                self._list(exchange, survey)
+                self._skip(survey.keyless)
                 self._import(survey.sections(), exchange, chosen, carrier)
             self._retry_held(carrier)
 
@@ -116,8 +116,10 @@ class Importer:
     def _prepare(self) -> None:
         if not self._plan.terms.dry_run:
             self._media.prepare()
-            if self._plan.sweeps:
-                self._media.sweep()
+
+    @property
+    def _sweeps(self) -> bool:
+        return self._plan.sweeps and not self._plan.terms.dry_run
 
     def _store(self) -> Store | Preview:
         size, validate = self._plan.terms.max_file_size, self._plan.validate
@@ -337,7 +339,7 @@ class Importer:
         self._findings.failed(onec_id, reason)
 
 
-def _is_regular(exchange: Exchange, place: int, name: str) -> bool:
+def _is_regular(exchange: Exchange, place: Place, name: str) -> bool:
     """Return whether a name is still that of a regular file; what lies in the exchange may change at any time."""
     try:
         source = exchange.source(place, name)

@@ -45,8 +45,11 @@ class Order:
 class Porter:
     """One such process, as the importer sees it: it is given orders, and answers them in turn."""
 
-    def __init__(self, carrier: Carrier) -> None:
-        """Given who delivers, start a process that does the same. Raises ImportFailedError where none can start."""
+    def __init__(self, carrier: Carrier, *, sweeps: bool) -> None:
+        """Given who delivers, start a process that does the same, and that sweeps the media first where it shall.
+
+        Raises ImportFailedError where none can start.
+        """
         program = _PROGRAM.format(path=sys.path)
         command = [sys.executable, "-c", program, "onec-images: delivers pictures"]
         try:
@@ -63,7 +66,7 @@ class Porter:
         os.set_blocking(self._orders.fileno(), False)
         #: Orders that are not answered yet, the oldest first.
         self.pending: deque[Order] = deque()
-        self._send(pickle.dumps(carrier, pickle.HIGHEST_PROTOCOL))
+        self._send(pickle.dumps((carrier, sweeps), pickle.HIGHEST_PROTOCOL))
 
     @property
     def answers(self) -> int:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import cast
 
 from daemon.errors import ImportFailedError
 from daemon.importer.delivery import Carrier, Delivery, Found
@@ -31,7 +32,9 @@ def main() -> None:
     for number in FOR_THE_PARENT:
         signal.signal(number, signal.SIG_IGN)
     with suppress(EOFError, BrokenPipeError):
-        carrier: Carrier = pickle.load(sys.stdin.buffer)  # noqa: S301  of our own parent
+        carrier, sweeps = cast("tuple[Carrier, bool]", pickle.load(sys.stdin.buffer))  # noqa: S301  of our own parent
+        if sweeps:
+            carrier.sweep()
         while True:
             answer = pickle.dumps(_answer(carrier, pickle.load(sys.stdin.buffer)), pickle.HIGHEST_PROTOCOL)  # noqa: S301
             sys.stdout.buffer.write(len(answer).to_bytes(LENGTH) + answer)

@@ -8,6 +8,7 @@ from typing import Any
 
 from daemon.composition import Images
 from daemon.db.products import Listed, Said, images_of
+from daemon.exchange import Place
 from daemon.importer.delivery import Found
 from daemon.importer.selection import Selection
 from daemon.naming import (
@@ -22,7 +23,6 @@ from daemon.naming import (
 )
 from daemon.spool import Spool
 
-_OF_A_PRODUCT = 4  # pictures; most have fewer
 _GROUP = 4_000  # products and pictures joined at once; more in a section stay together
 
 #: A product's id, its onec_id, its key, whether the import is about it, and then the images on its row.
@@ -93,11 +93,10 @@ class Survey:
         """Given what counts as a picture and what the import is about, start with nothing."""
         self._names = names
         self._selection = selection
-        self._pictures: Spool[tuple[int, list[str]]] = Spool()
+        self._pictures: Spool[tuple[Place, list[str]]] = Spool()
         self._stored: Spool[list[str]] = Spool()
         self._products: Spool[list[_Spooled]] = Spool()
         self._sizes: Counter[str] = Counter()
-        self._listed = 0
         self._keyed = 0
         self._keyless = 0
 
@@ -110,11 +109,6 @@ class Survey:
     def total(self) -> int:
         """How many products the import is about."""
         return self._limited(self._keyless + self._keyed)
-
-    @property
-    def pictures(self) -> int:
-        """About how many pictures are to be looked at: a few products have few, whatever else is in their directory."""
-        return min(self._listed, self.total * _OF_A_PRODUCT)
 
     @property
     def keyless(self) -> int:
@@ -142,11 +136,10 @@ class Survey:
             self._products.put(section, rows)
             self._sizes[section] += len(rows)
 
-    def add_pictures(self, place: int, names: Iterable[str]) -> None:
-        """Given the number of a place in the exchange and names listed there, take in those of pictures."""
+    def add_pictures(self, place: Place, names: Iterable[str]) -> None:
+        """Given a place in the exchange and names listed there, take in those of pictures."""
         for section, pictures in self._by_section(names).items():
             self._pictures.put(section, (place, pictures))
-            self._listed += len(pictures)
             self._sizes[section] += len(pictures)
 
     def add_stored(self, shard: str, names: Iterable[str]) -> None:

@@ -88,7 +88,7 @@ class Listener:
             return
         with Exchange(self._roots.exchange, self._roots.names, may_be_empty=True) as exchange:
             for place, names in exchange.listing(_left_to_the_import, only):
-                self._mark(exchange.place(place).directory, names, now)
+                self._mark(place.directory, names, now)
 
     def _mark(self, directory: str, names: Iterable[str], now: float) -> None:
         for name in names:

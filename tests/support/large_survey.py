@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from uuid import UUID
 
+from daemon.exchange import Place
 from daemon.importer.selection import Selection
 from daemon.importer.survey import Survey
 from daemon.naming import PictureNames
@@ -35,7 +36,7 @@ def survey(number: int) -> int:
             joined.add_products(
                 [(onec_id, onec_id, True, ("", ())) for onec_id in onec_ids], lambda _id, _onec_id: None
             )
-            joined.add_pictures(0, [f"{onec_id}_{UUID(int=1)}.jpg" for onec_id in onec_ids])
+            joined.add_pictures(Place(0, ""), [f"{onec_id}_{UUID(int=1)}.jpg" for onec_id in onec_ids])
         return sum(
             len(section.pictures[product.key])
             for section in joined.sections()

@@ -19,7 +19,7 @@ from daemon.storing import Preview, Store
 ROOT = "goods/import_files"
 NAMES = PictureNames.from_patterns(["jpg", "jpeg", "png"], [])
 _BARE = ("", ())  # what the row of a new product says
-_MANY = 1_000_000  # pictures that porters are worth for
+_MANY = 1_000_000  # products that porters are worth for
 TERMS = Terms("products", None, max_file_size=1 << 20)
 
 
@@ -68,6 +68,7 @@ class Supply:
         inactive: Sequence[str] = (),
         roots: Sequence[str] = (ROOT,),
         terms: Terms = TERMS,
+        sweeps: bool = False,
         store: Callable[[Media], Brings] | None = None,
         from_media: bool = False,
         meanwhile: Callable[[], object] = lambda: None,
@@ -105,7 +106,7 @@ class Supply:
             carrier = Carrier(exchange, media, bringer, terms)
             with (
                 acting or nullcontext(),
-                courier(carrier, _MANY if porters else 1, porters) as chosen,
+                courier(carrier, _MANY if porters else 1, porters, sweeps=sweeps) as chosen,
             ):
                 keys = dict.fromkeys(product.key for product in section.products)
                 deliveries = {key: chosen.deliver(key, section.pictures.get(key, {})) for key in keys}

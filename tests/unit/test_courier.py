@@ -90,6 +90,17 @@ def test_whatever_becomes_of_pictures_is_told(supply: Supply, porters: int) -> N
 
 
 @PORTERS
+def test_what_dead_importers_have_left_is_swept_where_that_is_wanted(supply: Supply, porters: int) -> None:
+    supply.hold("products/00/.onec-images-dead-1")
+    with supply.supplied("12", porters=porters):
+        pass
+    assert supply.stored
+    with supply.supplied("12", porters=porters, sweeps=True):
+        pass
+    assert not supply.stored
+
+
+@PORTERS
 def test_nothing_is_touched_on_trial(supply: Supply, porters: int) -> None:
     supply.send("12_a.jpg")
     assert became(supply, porters, "12", terms=replace(TERMS, dry_run=True)) == {

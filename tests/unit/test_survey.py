@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from support import large_survey
 from support.descriptors import none_left_open
 
+from daemon.exchange import Place
 from daemon.importer.selection import Selection
 from daemon.importer.survey import Product, Section, Survey
 from daemon.naming import PictureNames, key_of
@@ -21,6 +22,7 @@ UUID = "001a16a4-b810-11ed-860f-fa163edba792"
 VARIANT = "24062354-2f7b-11ee-998f-fa163e775e1f"
 NAMES = PictureNames.from_patterns(["jpg", "png"], ["*_draft.jpg"])
 ALL = Selection()
+HERE, THERE, ELSEWHERE = Place(0, "00"), Place(0, "01"), Place(1, "")
 BARE = ("", ())  # what the row of a new product says
 
 Products = Iterable[tuple[str | None, bool]]
@@ -28,7 +30,7 @@ Products = Iterable[tuple[str | None, bool]]
 
 def surveyed(
     products: Products,
-    pictures: Mapping[int, list[str]],
+    pictures: Mapping[Place, list[str]],
     selection: Selection = ALL,
     stored: Mapping[str, list[str]] | None = None,
 ) -> Section:
@@ -63,51 +65,55 @@ def ids(section: Section) -> list[Any]:
 
 
 def test_pictures_are_found_by_name_wherever_they_lie() -> None:
-    names = {0: [f"{UUID}_flat.jpg"], 1: [f"{UUID}_right.jpg"], 2: [f"{UUID}_wrong.jpg", "12_a.jpg"]}
+    names = {
+        HERE: [f"{UUID}_flat.jpg"],
+        THERE: [f"{UUID}_right.jpg"],
+        ELSEWHERE: [f"{UUID}_wrong.jpg", "12_a.jpg"],
+    }
     section = surveyed(active(UUID, "12"), names)
     assert section.pictures == {
-        UUID: {f"{UUID}_flat.jpg": [0], f"{UUID}_right.jpg": [1], f"{UUID}_wrong.jpg": [2]},
-        "12": {"12_a.jpg": [2]},
+        UUID: {f"{UUID}_flat.jpg": [HERE], f"{UUID}_right.jpg": [THERE], f"{UUID}_wrong.jpg": [ELSEWHERE]},
+        "12": {"12_a.jpg": [ELSEWHERE]},
     }
     assert section.unmatched == {}
 
 
 @pytest.mark.parametrize("onec_id, name", [(UUID, f"{UUID.upper()}_A.JPG"), (UUID.upper(), f"{UUID}_a.Jpg")])
 def test_uuids_and_extensions_are_found_in_any_case(onec_id: str, name: str) -> None:
-    assert surveyed(active(onec_id), {0: [name]}).pictures == {UUID: {name: [0]}}
+    assert surveyed(active(onec_id), {HERE: [name]}).pictures == {UUID: {name: [HERE]}}
 
 
 def test_a_name_in_two_places_is_one_picture() -> None:
-    section = surveyed(active("12"), {0: ["12_a.jpg"], 3: ["12_b.jpg", "12_a.jpg"]})
-    assert section.pictures == {"12": {"12_a.jpg": [0, 3], "12_b.jpg": [3]}}
+    section = surveyed(active("12"), {HERE: ["12_a.jpg"], ELSEWHERE: ["12_b.jpg", "12_a.jpg"]})
+    assert section.pictures == {"12": {"12_a.jpg": [HERE, ELSEWHERE], "12_b.jpg": [ELSEWHERE]}}
 
 
 def test_a_place_may_be_listed_in_pieces() -> None:
     with closing(Survey(NAMES, ALL)) as survey:
         survey.add_products([(1, "12", True, BARE)], lambda _id, _onec_id: None)
         for name in ("12_a.jpg", "12_b.jpg"):
-            survey.add_pictures(0, [name])
+            survey.add_pictures(HERE, [name])
         (section,) = survey.sections()
-    assert section.pictures == {"12": {"12_a.jpg": [0], "12_b.jpg": [0]}}
+    assert section.pictures == {"12": {"12_a.jpg": [HERE], "12_b.jpg": [HERE]}}
 
 
 def test_what_is_no_picture_is_left_out() -> None:
     names = ["12_a.txt", ".12_a.jpg", "12_draft.jpg", "12.lock", "12"]
-    section = surveyed(active("12"), {0: names})
+    section = surveyed(active("12"), {HERE: names})
     assert (section.pictures, section.unmatched) == ({}, {})
 
 
 @pytest.mark.parametrize("is_active", [True, False])
 def test_a_rival_with_the_longer_key_has_its_pictures_active_or_not(is_active: bool) -> None:
-    section = surveyed([("12", True), ("12_3", is_active)], {0: ["12_3_a.jpg", "12_4.jpg"]})
-    assert section.pictures["12"] == {"12_4.jpg": [0]}
-    assert section.pictures.get("12_3") == ({"12_3_a.jpg": [0]} if is_active else None)
-    assert section.unmatched == ({} if is_active else {"12_3_a.jpg": [0]})
+    section = surveyed([("12", True), ("12_3", is_active)], {HERE: ["12_3_a.jpg", "12_4.jpg"]})
+    assert section.pictures["12"] == {"12_4.jpg": [HERE]}
+    assert section.pictures.get("12_3") == ({"12_3_a.jpg": [HERE]} if is_active else None)
+    assert section.unmatched == ({} if is_active else {"12_3_a.jpg": [HERE]})
 
 
 def test_a_rival_has_its_pictures_even_where_the_import_is_not_about_it() -> None:
-    section = surveyed(active("12", "12_3"), {0: ["12_3_a.jpg", "12_4.jpg"]}, Selection.of(["12"]))
-    assert section.pictures == {"12": {"12_4.jpg": [0]}}
+    section = surveyed(active("12", "12_3"), {HERE: ["12_3_a.jpg", "12_4.jpg"]}, Selection.of(["12"]))
+    assert section.pictures == {"12": {"12_4.jpg": [HERE]}}
     assert (ids(section), section.unmatched) == ([0], {})
 
 
@@ -129,14 +135,14 @@ def test_a_name_belongs_to_the_product_of_which_it_could_be_a_picture(name: str,
 
 
 def test_products_that_share_a_key_share_its_pictures_and_stand_together() -> None:
-    section = surveyed(active("12#2", "34", "12", "12#1"), {0: ["12_a.jpg"]})
+    section = surveyed(active("12#2", "34", "12", "12#1"), {HERE: ["12_a.jpg"]})
     assert [product.onec_id for product in section.products] == ["12", "12#1", "12#2", "34"]
-    assert section.pictures == {"12": {"12_a.jpg": [0]}}
+    assert section.pictures == {"12": {"12_a.jpg": [HERE]}}
 
 
 def test_a_key_of_which_one_product_is_active_has_its_pictures() -> None:
-    section = surveyed([("12#1", False), ("12#2", True)], {0: ["12_a.jpg"]})
-    assert (ids(section), section.pictures, section.unmatched) == ([1], {"12": {"12_a.jpg": [0]}}, {})
+    section = surveyed([("12#1", False), ("12#2", True)], {HERE: ["12_a.jpg"]})
+    assert (ids(section), section.pictures, section.unmatched) == ([1], {"12": {"12_a.jpg": [HERE]}}, {})
 
 
 def test_a_product_is_known_to_a_catalogue_by_its_own_id_and_by_its_key() -> None:
@@ -147,20 +153,20 @@ def test_a_product_is_known_to_a_catalogue_by_its_own_id_and_by_its_key() -> Non
 
 
 def test_pictures_of_no_active_product_are_unmatched() -> None:
-    names = {0: ["12_a.jpg", "13_a.jpg"], 1: ["13_a.jpg", "14_a.jpg", "1.jpg"]}
+    names = {HERE: ["12_a.jpg", "13_a.jpg"], THERE: ["13_a.jpg", "14_a.jpg", "1.jpg"]}
     section = surveyed([("12", True), ("14", False), (None, True), ("", True)], names)
-    assert section.unmatched == {"13_a.jpg": [0, 1], "14_a.jpg": [1], "1.jpg": [1]}
+    assert section.unmatched == {"13_a.jpg": [HERE, THERE], "14_a.jpg": [THERE], "1.jpg": [THERE]}
 
 
 def test_an_import_of_some_products_finds_none_unmatched() -> None:
-    assert surveyed(active("12"), {0: ["12_a.jpg", "13_a.jpg"]}, Selection.of(["12"])).unmatched == {}
+    assert surveyed(active("12"), {HERE: ["12_a.jpg", "13_a.jpg"]}, Selection.of(["12"])).unmatched == {}
 
 
 def test_an_import_of_some_shards_finds_those_there_unmatched() -> None:
     names = ["12_a.jpg", "12x_a.jpg", "34_a.jpg", "35_a.jpg"]
-    section = surveyed(active("12", "34"), {0: names}, Selection.of(shards=["12"]))
-    assert section.unmatched == {"12x_a.jpg": [0]}
-    assert section.pictures == {"12": {"12_a.jpg": [0]}}
+    section = surveyed(active("12", "34"), {HERE: names}, Selection.of(shards=["12"]))
+    assert section.unmatched == {"12x_a.jpg": [HERE]}
+    assert section.pictures == {"12": {"12_a.jpg": [HERE]}}
 
 
 # Taking up what is stored
@@ -208,7 +214,7 @@ def test_an_import_of_some_is_not_about_products_without_a_key(selection: Select
 def test_without_products_and_pictures_there_is_nothing_to_do() -> None:
     with closing(Survey(NAMES, ALL)) as survey:
         survey.add_products([], unexpected)
-        survey.add_pictures(0, ["note.txt"])
+        survey.add_pictures(HERE, ["note.txt"])
         assert survey.total == 0
         assert list(survey.sections()) == []
 
@@ -227,22 +233,8 @@ def test_a_limit_is_that_of_all_products(limit: int | None, keyless: int, keyed:
         assert sum(len(section.products) for section in survey.sections()) == keyed
 
 
-def test_few_products_have_few_pictures_however_many_of_others_lie_beside_theirs() -> None:
-    with closing(Survey(NAMES, Selection.of(["7"]))) as survey:
-        survey.add_products([(number, str(number), True, BARE) for number in range(1000)], unexpected)
-        survey.add_pictures(0, [f"{number}_{letter}.jpg" for number in range(1000) for letter in "abc"])
-        assert survey.pictures < 10
-
-
-def test_all_products_have_all_pictures() -> None:
-    with closing(Survey(NAMES, Selection())) as survey:
-        survey.add_products([(number, str(number), True, BARE) for number in range(1000)], unexpected)
-        survey.add_pictures(0, [f"{number}_{letter}.jpg" for number in range(1000) for letter in "abc"])
-        assert survey.pictures == 3000
-
-
 def test_a_limit_makes_no_picture_unmatched() -> None:
-    section = surveyed(active("12", "34"), {0: ["12_a.jpg", "34_a.jpg"]}, Selection(limit=1))
+    section = surveyed(active("12", "34"), {HERE: ["12_a.jpg", "34_a.jpg"]}, Selection(limit=1))
     assert (len(section.products), section.unmatched) == (1, {})
 
 
@@ -256,7 +248,7 @@ def test_a_limit_holds_over_all_sections() -> None:
 
 def test_an_import_of_some_products_is_about_them_alone() -> None:
     section = surveyed(
-        active("12", "12#1", "34", "34#1"), {0: ["12_a.jpg", "34_a.jpg"]}, Selection.of(["12", "34#1"])
+        active("12", "12#1", "34", "34#1"), {HERE: ["12_a.jpg", "34_a.jpg"]}, Selection.of(["12", "34#1"])
     )
     assert [product.onec_id for product in section.products] == ["12", "12#1", "34#1"]
     assert set(section.pictures) == {"12", "34"}
@@ -289,7 +281,7 @@ def test_however_products_and_pictures_come_each_picture_is_of_one_product_or_un
         for start in range(0, len(listed), at_once):
             survey.add_products(listed[start : start + at_once], lambda _id, _onec_id: None)
         for place, name in enumerate(names):
-            survey.add_pictures(place, [name])
+            survey.add_pictures(Place(place, ""), [name])
         sections = list(survey.sections())
     matched = {name: key for section in sections for key, found in section.pictures.items() for name in found}
     unmatched = {name for section in sections for name in section.unmatched}
