@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from daemon.naming import file_name
 
@@ -49,8 +50,7 @@ class Pictures:
         return f"{self.directory}/{name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Images:
+class Images(NamedTuple):
     """The two columns of a row: a main image and a gallery, whose entries may be anything that JSON allows."""
 
     main: str | None

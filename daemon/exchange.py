@@ -2,18 +2,19 @@
 
 import os
 import stat
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
 from daemon.directories import Directories
 from daemon.errors import RootsMissingError
+from daemon.naming import is_shard
 
 _BATCH = 10_000  # names held at once while a directory is listed
-_SHARD_LENGTH = 2  # characters
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -42,6 +43,11 @@ class Source:
     def open(self) -> int:
         """Return a descriptor for reading, never following a link nor waiting for a fifo. Raises OSError."""
         return os.open(self.name, _READ, dir_fd=self.directory)
+
+
+def _shards(entries: Iterable[os.DirEntry[str]]) -> list[str]:
+    """Return which of the entries of an image root are directories that pictures are looked for in."""
+    return [entry.name for entry in entries if is_shard(entry.name) and entry.is_dir(follow_symlinks=False)]
 
 
 def status_of(name: str, directory: int) -> os.stat_result | None:
@@ -125,26 +131,18 @@ class Exchange:
     def _names_in(
         self, place: Place, shards: list[str] | None, trouble: Trouble
     ) -> Iterator[tuple[Place, list[str]]]:
-        names: list[str] = []
         try:
             self._roots[place.root].trim()
             with os.scandir(self._roots[place.root].open(place.directory)) as entries:
-                for entry in entries:
-                    if entry.name[0] == ".":
-                        continue
-                    if shards is not None and len(entry.name) == _SHARD_LENGTH:
-                        if entry.is_dir(follow_symlinks=False):
-                            shards.append(entry.name)
-                        continue
-                    names.append(entry.name)
-                    if len(names) == _BATCH:
-                        yield place, names
-                        names = []
+                while some := list(islice(entries, _BATCH)):
+                    if shards is not None:
+                        shards += _shards(some)
+                        some = [entry for entry in some if not is_shard(entry.name)]
+                    yield place, [entry.name for entry in some if entry.name[0] != "."]
         except FileNotFoundError:
             pass  # the exchange removed the directory since its parent was listed
         except OSError as error:
             trouble(self.path(place), f"cannot be listed: {error.strerror}")
-        yield place, names
 
     def directory(self, place: Place) -> int:
         """Given a place, return its descriptor. Raises OSError."""

@@ -245,6 +245,8 @@ class Importer:
                 continue
             delivery.is_counted = True
             self._figures.skipped_files += len(delivery.current)
+            if not delivery.outcomes:
+                continue  # nothing new: so it is for a million pictures
             for outcome, path in delivery.outcomes.values():
                 self._figures.add(outcome)
                 if outcome.reason:

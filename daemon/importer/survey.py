@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from daemon.composition import Images
 from daemon.db.products import Listed, Said, images_of
@@ -29,8 +29,7 @@ _GROUP = 4_000  # products and pictures joined at once; more in a section stay t
 _Spooled = tuple[Any, str, str, bool, Said]
 
 
-@dataclass(frozen=True, slots=True)
-class Product:
+class Product(NamedTuple):
     """An active product that the import is about."""
 
     id: Any

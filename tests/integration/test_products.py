@@ -114,7 +114,7 @@ def memory_of_listing(tables: Tables) -> int:
     """List every product and return how many bytes that took at most."""
     tracemalloc.start()
     try:
-        assert all(len(page) == 2_000 for page in pages(tables))
+        assert all(len(page) == 5_000 for page in pages(tables))
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -128,16 +128,16 @@ def test_a_large_table_is_listed_in_the_memory_of_a_small_one(tables: Tables, ur
 
 
 def test_pages_follow_each_other_whatever_is_written_in_between(tables: Tables, url: str) -> None:
-    fill(url, 5_000)
+    fill(url, 12_500)
     first = next_page(tables, None)
-    assert [id_ for id_, *_ in first] == list(range(1, 2_001))
-    sql.execute(url, "DELETE FROM products WHERE id IN (1, 2000, 2001)")
+    assert [id_ for id_, *_ in first] == list(range(1, 5_001))
+    sql.execute(url, "DELETE FROM products WHERE id IN (1, 5000, 5001)")
     add(url, "new")
     second = next_page(tables, first[-1][0])
-    assert [id_ for id_, *_ in second] == list(range(2_002, 4_002))
+    assert [id_ for id_, *_ in second] == list(range(5_002, 10_002))
     third = next_page(tables, second[-1][0])
-    assert [id_ for id_, *_ in third] == list(range(4_002, 5_002))
-    assert third[-1] == (5_001, "new", True, ("", ()))
+    assert [id_ for id_, *_ in third] == list(range(10_002, 12_502))
+    assert third[-1] == (12_501, "new", True, ("", ()))
     assert next_page(tables, third[-1][0]) == []
 
 
