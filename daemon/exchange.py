@@ -45,11 +45,6 @@ class Source:
         return os.open(self.name, _READ, dir_fd=self.directory)
 
 
-def _shards(entries: Iterable[os.DirEntry[str]]) -> list[str]:
-    """Return which of the entries of an image root are directories that pictures are looked for in."""
-    return [entry.name for entry in entries if is_shard(entry.name) and entry.is_dir(follow_symlinks=False)]
-
-
 def status_of(name: str, directory: int) -> os.stat_result | None:
     """Given a name and the descriptor of its directory, return its status, None if there is no such name.
 
@@ -166,6 +161,11 @@ class Exchange:
         """Close descriptors if they are many; sources given out before are no longer valid."""
         for root in self._roots.values():
             root.trim()
+
+
+def _shards(entries: Iterable[os.DirEntry[str]]) -> list[str]:
+    """Return which of the entries of an image root are directories that pictures are looked for in."""
+    return [entry.name for entry in entries if is_shard(entry.name) and entry.is_dir(follow_symlinks=False)]
 
 
 def kind_of(status: os.stat_result) -> str:

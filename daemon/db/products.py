@@ -36,7 +36,7 @@ _KEYS = 500  # keys in one statement
 _BYTES = "C"  # the collation that compares bytes
 
 #: A main image and the images of a gallery, as plain values; None where the row says something else.
-Said = tuple[str | None, tuple[str, ...]] | None
+Said = tuple[str | None, tuple[object, ...]] | None
 
 #: A row's id, its onec_id, whether it is active, and the images it names.
 Listed = tuple[Any, str | None, bool, Said]

@@ -136,10 +136,16 @@ class Together:
         """Take the answers that are there, or the first that comes within so many milliseconds (None: whenever)."""
         answered = {descriptor for descriptor, _ in self._answers.poll(patience)}
         for porter in self._porters:
-            if porter.answers in answered and porter.pending:
-                order = porter.pending[0]
-                porter.receive()
-                self._adapt(len(order.wanted), order.seconds)
+            if porter.answers in answered:
+                self._take(porter)
+
+    def _take(self, porter: Porter) -> None:
+        if not porter.pending:  # it has died, and would wake us for ever
+            self._answers.unregister(porter.answers)
+            return
+        order = porter.pending[0]
+        porter.receive()
+        self._adapt(len(order.wanted), order.seconds)
 
     def _adapt(self, keys: int, seconds: float) -> None:
         """Make orders about as long as they should be, whatever the disk and the pictures are like."""

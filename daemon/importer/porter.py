@@ -11,7 +11,7 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from select import POLLIN, POLLOUT, poll
 from subprocess import PIPE, Popen
@@ -111,10 +111,10 @@ class Porter:
         rest = memoryview(message)
         try:
             while rest:
-                with suppress(BlockingIOError):
+                try:
                     rest = rest[os.write(self._orders.fileno(), rest) :]
-                    continue
-                self._wait()
+                except BlockingIOError:
+                    self._wait()
         except BrokenPipeError:
             self._died()
 

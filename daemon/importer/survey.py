@@ -35,9 +35,7 @@ class Product(NamedTuple):
     id: Any
     onec_id: str
     key: str
-    images: (
-        Images | None
-    )  #: on the row when it was listed; None where it says something else than a path and a list
+    images: Images | None  #: on the row, when it was listed; None where it says something else
 
     @property
     def known_as(self) -> tuple[str, ...]:
