@@ -1,21 +1,16 @@
 """Whatever bytes are given to what reads them, they are read or refused, in words of one line."""
 
-import io
+import json
 import os
-from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support import parsing
 from support.losses import Figures
 
-from daemon import catalogue, naming
-from daemon.config.loading import load
-from daemon.errors import CatalogueError, ConfigurationError
+from daemon import naming
 from daemon.state import State
-from daemon.triggers import order
 
 _MARKUP = [
     *("<КоммерческаяИнформация>", "<Каталог>", "<Товары>", "<Товар>", "<Ид>7</Ид>", "<Картинка>", "a/b.jpg"),
@@ -71,40 +66,12 @@ def pieces(of: list[str]) -> st.SearchStrategy[bytes]:
     )
 
 
-def assert_is_one_line(text: str) -> None:
-    """See that a message can be shown."""
-    assert text
-    assert text.isprintable()
-
-
 @pytest.mark.fault("bytes instead of a trigger")
 @relaxed
 @given(content=st.one_of(whatever, pieces(_JSON)))
 def test_a_trigger_is_understood_or_refused(figures: Figures, content: bytes) -> None:
     figures.tried()
-    try:
-        understood = order.read(content)
-    except order.OrderError as error:
-        assert_is_one_line(str(error))
-    else:
-        assert order.read(understood.content()) == understood
-
-
-class InPieces(io.BytesIO):
-    """A file that is read a few bytes at a time."""
-
-    def read(self, _size: int | None = -1, /) -> bytes:
-        """Return the next bytes."""
-        return super().read(3)
-
-
-def products(file: io.BytesIO) -> Iterator[object]:
-    """Yield the products of a catalogue, and last how it ends."""
-    try:
-        yield from catalogue.read(file)
-    except CatalogueError as error:
-        assert_is_one_line(str(error))
-        yield "broken"
+    parsing.trigger(content)
 
 
 @pytest.mark.fault("bytes instead of a catalogue")
@@ -112,12 +79,7 @@ def products(file: io.BytesIO) -> Iterator[object]:
 @given(content=st.one_of(whatever, pieces(_MARKUP)))
 def test_a_catalogue_is_read_or_refused_however_it_is_cut(figures: Figures, content: bytes) -> None:
     figures.tried()
-    whole = list(products(io.BytesIO(content)))
-    assert list(products(InPieces(content))) == whole
-    for product in whole:
-        if isinstance(product, catalogue.CatalogueProduct):
-            assert product.onec_id
-            assert not any("/" in name or name in {"", ".", ".."} for name in product.pictures)
+    parsing.goods(content)
 
 
 @pytest.mark.fault("bytes instead of a configuration")
@@ -125,14 +87,15 @@ def test_a_catalogue_is_read_or_refused_however_it_is_cut(figures: Figures, cont
 @given(content=st.one_of(whatever, pieces(_TOML)))
 def test_a_configuration_is_read_or_refused(figures: Figures, content: bytes) -> None:
     figures.tried()
-    with TemporaryDirectory() as directory:
-        file = Path(directory) / "config.toml"
-        file.write_bytes(content)
-        try:
-            load(file, {})
-        except ConfigurationError as error:
-            for line in str(error).splitlines():
-                assert_is_one_line(line)
+    parsing.configuration(content)
+
+
+@pytest.mark.fault("bytes in a column of JSON")
+@relaxed
+@given(content=st.one_of(whatever, pieces(_JSON)))
+def test_a_column_of_json_has_a_value_or_is_unreadable(figures: Figures, content: bytes) -> None:
+    figures.tried()
+    parsing.column(content)
 
 
 _DOCUMENTS = st.recursive(
@@ -150,11 +113,7 @@ _FIELDS = list(State.__dataclass_fields__)
 @given(document=st.one_of(_DOCUMENTS, st.dictionaries(st.sampled_from(_FIELDS), _DOCUMENTS)))
 def test_a_state_is_understood_or_refused(figures: Figures, document: object) -> None:
     figures.tried()
-    try:
-        state = State.from_json(document)
-    except ValueError:
-        return
-    assert State.from_json(state.as_json()) == state
+    parsing.state(json.dumps(document).encode())
 
 
 @pytest.mark.fault("any names")
