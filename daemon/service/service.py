@@ -36,7 +36,7 @@ from daemon.watcher.lookout import Lookout
 from daemon.watcher.roots import Roots
 
 _HEARTBEAT = 1.0  # seconds at the least between two looks at what no event tells
-_LONGEST_TICK = 4.0  # seconds between two looks at anything, where events wake whoever must not wait
+_LONGEST_TICK = 2.0  # seconds between two looks at anything, where events wake whoever must not wait
 _SHORTEST_TICK = 0.05  # seconds between two looks at what events have told, where pictures hardly settle
 _POLLING = 60.0  # seconds between two reconciles where there are no events
 _LONGEST_UNMATCHED = 3600.0  # seconds between two looks for a product, where nothing is reconciled
@@ -286,7 +286,7 @@ class Service:
     # All the time -----------------------------------------------------------------------------------------
 
     def _look(self) -> None:
-        """Take in what has happened, and every few seconds what no event tells."""
+        """Take in what has happened, and every second or two what no event tells."""
         now = time.monotonic()
         if self._signals.reload:
             self._reload()
