@@ -129,11 +129,10 @@ class Exchange:
         try:
             self._roots[place.root].trim()
             with os.scandir(self._roots[place.root].open(place.directory)) as entries:
-                while some := list(islice(entries, _BATCH)):
+                for some in _in_batches(entries):
                     if shards is not None:
                         shards += _shards(some)
-                        some = [entry for entry in some if not is_shard(entry.name)]
-                    yield place, [entry.name for entry in some if entry.name[0] != "."]
+                    yield place, [entry.name for entry in some if _may_be_picture(entry.name)]
         except FileNotFoundError:
             pass  # the exchange removed the directory since its parent was listed
         except OSError as error:
@@ -161,6 +160,25 @@ class Exchange:
         """Close descriptors if they are many; sources given out before are no longer valid."""
         for root in self._roots.values():
             root.trim()
+
+
+def _in_batches(entries: Iterator[os.DirEntry[str]]) -> Iterator[list[os.DirEntry[str]]]:
+    """Yield entries, many at once, and those that came before an error before it is raised."""
+    while True:
+        batch: list[os.DirEntry[str]] = []
+        try:
+            batch.extend(islice(entries, _BATCH))
+        except OSError:
+            yield batch
+            raise
+        if not batch:
+            return
+        yield batch
+
+
+def _may_be_picture(name: str) -> bool:
+    """Return whether a name is not hidden, and long enough for an extension."""
+    return name[0] != "." and not is_shard(name)
 
 
 def _shards(entries: Iterable[os.DirEntry[str]]) -> list[str]:

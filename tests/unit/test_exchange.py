@@ -4,7 +4,10 @@ import os
 import socket
 import stat
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from errno import EIO
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -379,3 +382,28 @@ def test_a_kind_of_file_is_said_in_words(tmp_path: Path, monkeypatch: pytest.Mon
         "socket": "a socket",
     }
     assert kind_of(os.stat("/dev/null")) == "a character device"
+
+
+def test_names_that_came_before_a_listing_broke_off_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ROOT).mkdir(parents=True)
+    for name in ("1_a.jpg", "2_a.jpg", "3_a.jpg"):
+        (tmp_path / ROOT / name).touch()
+
+    @contextmanager
+    def breaking_off(directory: int) -> Iterator[Iterator[os.DirEntry[str]]]:
+        def two() -> Iterator[os.DirEntry[str]]:
+            yield from islice(entries, 2)
+            raise OSError(EIO, "Input/output error")
+
+        with scandir(directory) as entries:
+            yield two()
+
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", breaking_off)
+    told: list[tuple[str, str]] = []
+    with Exchange(tmp_path, [ROOT]) as exchange:
+        names = [name for _, some in exchange.listing(lambda *trouble: told.append(trouble)) for name in some]
+    assert len(names) == 2
+    assert told == [(ROOT, "cannot be listed: Input/output error")]
