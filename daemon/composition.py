@@ -57,6 +57,15 @@ class Images(NamedTuple):
     gallery: tuple[object, ...]
 
 
+#: The same as plain values; None where a row says something else.
+Said = tuple[str | None, tuple[object, ...]] | None
+
+
+def images_of(said: Said) -> Images | None:
+    """Given what a row says, return the images, None where that is something else."""
+    return Images(*said) if said else None
+
+
 def compose(images: Images, pictures: Pictures, rules: Rules) -> Images:
     """Given a row's images, the product's pictures and the rules, return the images the row should have.
 

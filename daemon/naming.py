@@ -36,6 +36,11 @@ def canonical_id(onec_id: str) -> str:
     return "#".join(map(canonical, onec_id.split("#")))
 
 
+def known_as(onec_id: str, key: str) -> tuple[str, ...]:
+    """Given an onec_id and its key, return the ids under which a catalogue may name the product, the closest first."""
+    return (key,) if onec_id == key else (canonical_id(onec_id), key)
+
+
 def key_of(onec_id: str | None) -> str | None:
     """Given an onec_id as the database has it, return its canonical key, None if it can have no pictures.
 

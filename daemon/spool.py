@@ -1,12 +1,13 @@
 """A multimap too large for memory, on an unlinked temporary file."""
 
 import os
-import pickle
 from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from tempfile import TemporaryFile
 from typing import IO, Generic, TypeVar
+
+from daemon.packed import Packed, pack
 
 _MEMORY = 1 << 20  # bytes; a small import never touches the disk
 
@@ -31,7 +32,7 @@ class Spool(Generic[Block]):
 
         Raises OSError where the temporary directory is full.
         """
-        data = pickle.dumps(block, pickle.HIGHEST_PROTOCOL)
+        data = pack(block)
         if self._file is None and self._end + len(data) > _MEMORY:
             self._file = self._spilled()
         if self._file is None:
@@ -51,12 +52,13 @@ class Spool(Generic[Block]):
         self._memory.clear()
         return file
 
-    def blocks(self, sections: Iterable[str]) -> Iterator[Block]:
-        """Given sections, yield the blocks of each, in the order in which they were put."""
-        for section in sections:
-            extents = iter(self._extents.get(section, ()))
-            for offset, length in zip(extents, extents, strict=True):
-                yield pickle.loads(self._read(offset, length))  # noqa: S301  nobody else can reach the file
+    def blocks(self, sections: Iterable[str]) -> Packed[Block]:
+        """Given sections, return the blocks of each, in the order in which they were put."""
+        return Packed([self._read(*extent) for section in sections for extent in self._extents_of(section)])
+
+    def _extents_of(self, section: str) -> Iterator[tuple[int, int]]:
+        numbers = iter(self._extents.get(section, ()))
+        return zip(numbers, numbers, strict=True)
 
     def _read(self, offset: int, length: int) -> bytes | bytearray:
         if self._file is None:

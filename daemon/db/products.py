@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from daemon.batches import batched
-from daemon.composition import Images
+from daemon.composition import Images, Said, images_of
 from daemon.db.among import among
 from daemon.db.mapping import Mapped
 from daemon.db.types import json_text
@@ -34,9 +34,6 @@ _BATCH = 5_000  # rows of a page
 _IDS = 1_000  # ids in one statement, well below what either database allows
 _KEYS = 500  # keys in one statement
 _BYTES = "C"  # the collation that compares bytes
-
-#: A main image and the images of a gallery, as plain values; None where the row says something else.
-Said = tuple[str | None, tuple[object, ...]] | None
 
 #: A row's id, its onec_id, whether it is active, and the images it names.
 Listed = tuple[Any, str | None, bool, Said]
@@ -185,8 +182,3 @@ def _said(main: object, gallery: object) -> Said:
     if path != main or not (gallery is None or isinstance(gallery, list)):
         return None
     return path, tuple(gallery or ())
-
-
-def images_of(said: Said) -> Images | None:
-    """Given what a row says, return the images, None where that is something else."""
-    return Images(*said) if said else None

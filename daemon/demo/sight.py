@@ -7,9 +7,8 @@ from pathlib import Path
 
 from daemon import publication
 from daemon import shop as shops
-from daemon.composition import Images
+from daemon.composition import Images, images_of
 from daemon.config import Settings
-from daemon.db.products import images_of
 from daemon.db.sessions import ImportType, SessionRecord, Status, Trigger
 from daemon.demo.goods import DemoProduct
 from daemon.shop import Shop

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from daemon.importer.courier import Sent
 from daemon.importer.delivery import Delivery
+from daemon.importer.section import Product, Section
 from daemon.importer.stock import Stock
-from daemon.importer.survey import Product, Section
 
 _MOST_UNDER_WAY = 8  # chunks; what they copy is not committed before those before them
 

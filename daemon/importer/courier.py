@@ -1,20 +1,28 @@
-"""Who delivers: this process by itself, or several others where there is enough to do for them."""
+"""Who looks at pictures and delivers them: this process by itself, or several others where there is enough to do."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import cached_property, partial
 from select import POLLIN, poll
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from daemon.errors import ImportFailedError
 from daemon.importer.delivery import Carrier, Delivery, Found
 from daemon.importer.porter import Order, Porter
+from daemon.importer.section import Portion
+from daemon.importer.sieve import Sifted, sift
+from daemon.importer.tasks import Deliver, Delivered, Sift
 
-_MANY = 500  # products whose pictures are worth the start of other processes
+_MANY = 500  # products whose pictures may be worth other processes, if they have to be copied
+_VERY_MANY = 5_000  # products of which it takes longer to look at them than to start other processes
 _PER_PORTER = 4  # quick orders, of which all but one wait
 _PER_SLOW_PORTER = 2  # orders where even one key takes long: a stop waits for them
 _MOST_KEYS = 100  # of an order
 _LONG = 0.02  # seconds that an order should take: whatever must not wait, waits for those under way
+
+Given = TypeVar("Given", bound=Order[Any])
 
 
 class Sent(Protocol):
@@ -28,7 +36,10 @@ class Sent(Protocol):
 
 
 class Courier(Protocol):
-    """Has the pictures of keys delivered."""
+    """Has portions sifted, and the pictures of keys delivered."""
+
+    def sifted(self, portions: Iterable[Portion]) -> Iterator[Sifted]:
+        """Given portions, yield what is left of each. Raises ImportFailedError where that cannot be told."""
 
     def deliver(self, key: str, pictures: Found) -> Delivery:
         """Given a key and its pictures, have them delivered; what became of them is known once they are finished."""
@@ -44,15 +55,23 @@ def courier(carrier: Carrier, products: int, workers: int, *, sweeps: bool) -> I
     The media are swept first where that is wanted; porters do it while pictures are listed. Raises ImportFailedError
     where no process can be started.
     """
+    is_large = workers > 1 and products >= _VERY_MANY
+    if sweeps and not is_large:
+        carrier.sweep()
     if workers == 1 or products < _MANY:
-        if sweeps:
-            carrier.sweep()
         yield Alone(carrier)
         return
     with ExitStack() as stack:
-        sweepers = [sweeps, *[False] * (workers - 1)]
-        porters = [stack.enter_context(closing(Porter(carrier, sweeps=first))) for first in sweepers]
-        yield Together(carrier, porters)
+        together = Together(
+            carrier, partial(_porters, stack, carrier, [sweeps and is_large, *[False] * (workers - 1)])
+        )
+        if is_large:
+            together.start()
+        yield together
+
+
+def _porters(stack: ExitStack, carrier: Carrier, sweepers: Sequence[bool]) -> list[Porter]:
+    return [stack.enter_context(closing(Porter(carrier, sweeps=sweeps))) for sweeps in sweepers]
 
 
 class Alone:
@@ -62,6 +81,10 @@ class Alone:
         """Given who delivers."""
         self._carrier = carrier
         self._error: ImportFailedError | None = None
+
+    def sifted(self, portions: Iterable[Portion]) -> Iterator[Sifted]:
+        """Given portions, yield what is left of each."""
+        return (sift(portion, self._carrier) for portion in portions)
 
     def deliver(self, key: str, pictures: Found) -> Delivery:
         """Given a key and its pictures, deliver them, unless that has turned out to be impossible."""
@@ -75,11 +98,11 @@ class Alone:
 
     def send(self) -> Sent:
         """Return what has been delivered already."""
-        return _Delivered(self._error)
+        return _Sent(self._error)
 
 
 @dataclass(frozen=True, slots=True)
-class _Delivered:
+class _Sent:
     error: ImportFailedError | None
 
     def is_delivered(self) -> bool:
@@ -93,18 +116,45 @@ class _Delivered:
 
 
 class Together:
-    """Has orders of several keys delivered by porters."""
+    """Has the work done by porters, which are started when there is some for them."""
 
-    def __init__(self, carrier: Carrier, porters: Sequence[Porter]) -> None:
-        """Given who would deliver, and the processes that do."""
+    def __init__(self, carrier: Carrier, porters: Callable[[], Sequence[Porter]]) -> None:
+        """Given who would do the work, and what starts the processes that do."""
         self._carrier = carrier
-        self._porters = porters
+        self._make = porters
         self._answers = poll()
-        for porter in porters:
-            self._answers.register(porter.answers, POLLIN)
-        self._sent: list[Order] = []
+        self._is_started = False
+        self._sent: list[_Deliveries] = []
         self._wanted: list[tuple[Delivery, Found]] = []
         self._keys = 1  # of the next order
+
+    def start(self) -> None:
+        """Start the porters now, and have portions sifted by them too."""
+        self._is_started = bool(self._porters)
+
+    @cached_property
+    def _porters(self) -> Sequence[Porter]:
+        porters = self._make()
+        for porter in porters:
+            self._answers.register(porter.answers, POLLIN)
+        return porters
+
+    def sifted(self, portions: Iterable[Portion]) -> Iterator[Sifted]:
+        """Given portions, yield what is left of each; others are sifted meanwhile."""
+        if not self._is_started:
+            yield from Alone(self._carrier).sifted(portions)
+            return
+        under_way: deque[Order[Sifted]] = deque()
+        for portion in portions:
+            under_way.append(self._given(Order(Sift(portion)), _PER_PORTER))
+            while under_way and (under_way[0].is_done or len(under_way) > 2 * len(self._porters)):
+                yield self._finished(under_way.popleft())
+        yield from map(self._finished, under_way)
+
+    def _finished(self, order: Order[Sifted]) -> Sifted:
+        while not order.is_done:
+            self._receive(None)
+        return order.answer
 
     def deliver(self, key: str, pictures: Found) -> Delivery:
         """Given a key and its pictures, put them into the next order."""
@@ -124,13 +174,16 @@ class Together:
 
     def _order(self) -> None:
         most = _PER_PORTER if self._keys > 1 else _PER_SLOW_PORTER
+        self._sent.append(self._given(_Deliveries(self._wanted, self._adapt), most))
+        self._wanted = []
+
+    def _given(self, order: Given, most: int) -> Given:
+        """Give an order to the porter that has least to do, once that has fewer orders than so many."""
         while len((porter := min(self._porters, key=_pending)).pending) >= most:
             self._receive(None)
         self._receive(0)
-        order = Order(self._wanted)
-        self._sent.append(order)
-        self._wanted = []
-        porter.order(order)
+        porter.give(order)
+        return order
 
     def _receive(self, patience: float | None) -> None:
         """Take the answers that are there, or the first that comes within so many milliseconds (None: whenever)."""
@@ -140,12 +193,10 @@ class Together:
                 self._take(porter)
 
     def _take(self, porter: Porter) -> None:
-        if not porter.pending:  # it has died, and would wake us for ever
+        if porter.pending:
+            porter.receive()
+        else:  # it has died, and would wake us for ever
             self._answers.unregister(porter.answers)
-            return
-        order = porter.pending[0]
-        porter.receive()
-        self._adapt(len(order.wanted), order.seconds)
 
     def _adapt(self, keys: int, seconds: float) -> None:
         """Make orders about as long as they should be, whatever the disk and the pictures are like."""
@@ -156,14 +207,36 @@ def _pending(porter: Porter) -> int:
     return len(porter.pending)
 
 
+class _Deliveries(Order[Delivered]):
+    """An order of several keys, of which deliveries are to tell what came of it."""
+
+    def __init__(self, wanted: Sequence[tuple[Delivery, Found]], adapt: Callable[[int, float], None]) -> None:
+        super().__init__(Deliver([(delivery.directory, found) for delivery, found in wanted]))
+        self._wanted = wanted
+        self._adapt = adapt
+
+    def take(self, answer: object) -> None:
+        """Note what became of the pictures, and how long that took."""
+        super().take(answer)
+        for (delivery, pictures), told in zip(self._wanted, self.answer.deliveries, strict=False):
+            delivery.take(told, pictures)
+        self._adapt(len(self._wanted), self.answer.seconds)
+
+    def finish(self) -> None:
+        """Raise the error that ended the deliveries early."""
+        if self.answer.error:
+            raise self.answer.error
+
+
 @dataclass(frozen=True, slots=True)
 class _Ordered:
-    orders: Sequence[Order]
+    orders: Sequence[_Deliveries]
     receive: Callable[[float | None], None]
 
     def is_delivered(self) -> bool:
         """Return whether all orders have been answered."""
-        self.receive(0)
+        if self.orders:
+            self.receive(0)
         return all(order.is_done for order in self.orders)
 
     def finish(self) -> None:
@@ -171,5 +244,4 @@ class _Ordered:
         while not all(order.is_done for order in self.orders):
             self.receive(None)
         for order in self.orders:
-            if order.error:
-                raise order.error
+            order.finish()

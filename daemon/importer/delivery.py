@@ -86,6 +86,7 @@ class Terms:
     path_length: int | None  #: characters of a product image that the column takes
     max_file_size: int  #: bytes
     checksum: bool = False  #: compare the contents of everything
+    mirrors: bool = False  #: rows follow the catalogue, and are always composed
     dry_run: bool = False
     settle: float = 0.0  #: seconds that a new picture must have rested
 
@@ -114,6 +115,11 @@ class Carrier:
     def descriptors(self) -> Collection[int]:
         """Those that another process must have, under the same numbers, to do the work of this one."""
         return [*self._exchange.descriptors, *self._media.descriptors]
+
+    @property
+    def may_settle(self) -> bool:
+        """Whether times and rows can tell that nothing is left to do."""
+        return not (self._terms.checksum or self._terms.mirrors)
 
     def directories(self, pictures: Found) -> set[str]:
         """Given pictures, return the directories of the image roots where they lie."""
@@ -148,14 +154,19 @@ class Carrier:
         self._exchange.trim()
         self._media.trim()
 
+    def are_current(self, pictures: Found, directory: str) -> bool:
+        """Given pictures of one key, and where their product images are, return whether all are current by times."""
+        return sum(1 for _ in self._current(pictures, directory)) == len(pictures)
+
     def _current(self, pictures: Found, directory: str) -> Iterator[str]:
         """Yield the names of pictures that need no further look: the everyday case, in two calls of the system each.
 
         Whatever is unusual about a picture is for ``_judged`` to say.
         """
-        if self._terms.checksum or not (stored_in := self._directory(directory)):
+        if self._terms.checksum or (stored_in := self._directory(directory)) is None:
             return
         longest = (self._terms.path_length or sys.maxsize) - len(directory) - 1
+        largest = self._terms.max_file_size
         for name, places in pictures.items():
             if len(places) > 1 or not name.isascii() or len(name) > longest:
                 continue
@@ -164,14 +175,15 @@ class Carrier:
                 source = os.stat(name, dir_fd=self._exchange.directory(places[0]), follow_symlinks=False)
             except OSError:
                 continue
-            if is_current(source, stored) and not refusal(source, self._terms.max_file_size):
+            if is_current(source, stored) and not refusal(source, largest):
                 yield name
 
     def _directory(self, path: str) -> int | None:
         """Return the descriptor of a directory in the media, None where it cannot be had."""
-        with suppress(OSError):
+        try:
             return self._media.directory(path)
-        return None
+        except OSError:
+            return None
 
     def _bring(self, delivery: Delivery, name: str, job: Job) -> None:
         outcome = self._store.bring(job.source, job.target)

@@ -2,7 +2,7 @@
 
 import stat
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import takewhile
 from typing import Any
@@ -20,10 +20,13 @@ from daemon.importer.findings import Findings
 from daemon.importer.host import Host
 from daemon.importer.plan import Plan
 from daemon.importer.rows import Change, Rows
+from daemon.importer.section import Product, Section
 from daemon.importer.session import Session
+from daemon.importer.sieve import Sifted
 from daemon.importer.stock import Stock
-from daemon.importer.survey import Product, Section, Survey
+from daemon.importer.survey import Named, Survey
 from daemon.media import Media
+from daemon.naming import key_of, known_as
 from daemon.storing import Preview, Result, Store
 
 _CHUNK_SECONDS = 1.0  # of copying, after which a chunk is committed however few products it has
@@ -68,7 +71,7 @@ class Importer:
         """
         pages = self._host.patiently(partial(self._around, keys)) if keys else self._pages()
         for products in pages:
-            survey.add_products(products, self._findings.without_key)
+            survey.add_products(products, self._named(products), self._findings.without_key)
 
     def _around(self, keys: frozenset[str]) -> list[list[Listed]]:
         with self._database.reading() as connection:
@@ -88,6 +91,17 @@ class Importer:
         with self._database.reading() as connection:
             return self._products.page(connection, last)
 
+    def _named(self, products: Iterable[Listed]) -> Named:
+        """Return what the catalogue says of products when they are listed."""
+        return self._catalogue(
+            lambda: (
+                id_
+                for _, onec_id, is_active, _ in products
+                if is_active and onec_id and (key := key_of(onec_id))
+                for id_ in known_as(onec_id, key)
+            )
+        )
+
     def run(self, survey: Survey) -> None:
         """Given a survey that has its products, import them.
 
@@ -102,7 +116,7 @@ class Importer:
             with courier(carrier, survey.total, self._plan.workers, sweeps=self._sweeps) as chosen:
                 self._list(exchange, survey)
                 self._skip(survey.keyless)
-                self._import(survey.sections(), exchange, chosen, carrier)
+                self._import(chosen.sifted(survey.portions()), exchange, chosen, carrier)
             self._retry_held(carrier)
 
     def _exchange(self) -> Exchange:
@@ -140,10 +154,10 @@ class Importer:
         self._figures.processed += products
 
     def _import(
-        self, sections: Iterable[Section], exchange: Exchange, courier: Courier, carrier: Carrier
+        self, sections: Iterable[Sifted], exchange: Exchange, courier: Courier, carrier: Carrier
     ) -> None:
         wanted = takewhile(lambda _section: not self._interrupted, sections)
-        chunks = (chunk for section in wanted for chunk in self._chunks(section, exchange, courier))
+        chunks = (chunk for sifted in wanted for chunk in self._chunks(sifted, exchange, courier))
         for chunk in in_order(chunks, self._host.is_waiting):
             self._import_chunk(chunk, carrier)
             self._tell(chunk, carrier)
@@ -163,23 +177,25 @@ class Importer:
                 self._findings.unmatched(exchange.path(places[0], name))
             exchange.trim()  # they may lie in any number of directories
 
-    def _catalogue(self, section: Section) -> Mapping[str, tuple[str, ...]]:
-        if not self._known:
-            return {}
-        known_as = {name for product in section.products for name in product.known_as}
-        return self._host.patiently(partial(self._pictures_of, self._known, known_as))
+    def _catalogue(self, ids: Callable[[], Iterable[str]]) -> Named:
+        """Return what the catalogue says of canonical onec_ids now."""
+        return self._host.patiently(partial(self._pictures_of, self._known, ids)) if self._known else {}
 
-    def _pictures_of(self, catalogue: Catalogue, known_as: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
+    def _pictures_of(self, catalogue: Catalogue, ids: Callable[[], Iterable[str]]) -> Named:
         with self._database.reading() as connection:
-            return catalogue.pictures_of(connection, known_as)
+            return catalogue.pictures_of(connection, ids())
 
-    def _chunks(self, section: Section, exchange: Exchange, courier: Courier) -> Iterator[Chunk]:
-        """Yield chunks whose pictures are being delivered; none follows once the import is interrupted."""
+    def _chunks(self, sifted: Sifted, exchange: Exchange, courier: Courier) -> Iterator[Chunk]:
+        """Yield chunks whose pictures are being delivered; none follows once the import is interrupted.
+
+        The last one may be of no products: whatever is done between chunks is done between sections too.
+        """
+        section = sifted.section
+        self._figures.processed += sifted.products
+        self._figures.skipped_files += sifted.pictures
         self._count_unmatched(section.unmatched, exchange)
-        self._attend()
-        if not section.products:
-            return
-        stock = Stock(section, self._media, self._catalogue(section), self._plan.rules, self._figures)
+        catalogue = self._catalogue(lambda: (id_ for product in section.products for id_ in product.known_as))
+        stock = Stock(section, self._media, catalogue, self._plan.rules, self._figures)
         for products in self._delivered(section, courier):
             yield Chunk(products, courier.send(), section, stock)
 
@@ -260,8 +276,6 @@ class Importer:
         """Return the change that a product's row may need, None if it can stay as it is."""
         if product.images is None:
             self._fail_row(product.onec_id, "has a row whose images are not a path and a list")
-            return None
-        if stock.is_settled(product, product.images, delivery):
             return None
         pictures = stock.pictures(product, product.images, delivery)
         after = self._rows.composed(product.images, pictures)

@@ -10,36 +10,50 @@ import pickle
 import signal
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from fcntl import F_SETPIPE_SZ, fcntl
 from select import POLLIN, POLLOUT, poll
 from subprocess import PIPE, Popen
-from typing import IO, cast
+from typing import IO, Any, Generic, TypeVar, cast
 
 from daemon.errors import ImportFailedError
-from daemon.importer.delivery import Carrier, Delivery, Found
-from daemon.importer.porting import FOR_THE_PARENT, LENGTH, Answer
+from daemon.importer.delivery import Carrier
+from daemon.importer.porting import FOR_THE_PARENT, LENGTH
+from daemon.packed import pack
 
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from daemon.importer.porting import main; main()"
+_ROOM = 1 << 20  # bytes in a pipe: tasks wait there while the porter is at work, and nobody waits for it
 _MUCH = 1 << 16  # bytes read at once where nobody wants them
 
 
-@dataclass(slots=True, eq=False)
-class Order:
-    """Empty deliveries with the pictures that are to be delivered, and what came of it."""
+Answer = TypeVar("Answer")
 
-    wanted: Sequence[tuple[Delivery, Found]]
-    is_done: bool = False
-    error: ImportFailedError | None = None
-    seconds: float = 0.0  #: that it took
 
-    def take(self, answer: Answer) -> None:
+class Order(Generic[Answer]):
+    """A task that was given to a porter, and what came of it."""
+
+    def __init__(self, task: Callable[[Carrier], Answer]) -> None:
+        """Given the task."""
+        self.task = task
+        self._answer: Answer | None = None
+        self.error: ImportFailedError | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it has been answered, or never will be."""
+        return self._answer is not None or self.error is not None
+
+    @property
+    def answer(self) -> Answer:
+        """What the porter has answered. Raises ImportFailedError where it has died instead."""
+        if self.error:
+            raise self.error
+        return cast("Answer", self._answer)
+
+    def take(self, answer: object) -> None:
         """Note what the porter has answered."""
-        deliveries, self.error, self.seconds = answer
-        for (delivery, pictures), delivered in zip(self.wanted, deliveries, strict=False):
-            delivery.take(delivered, pictures)
-        self.is_done = True
+        self._answer = cast("Answer", answer)
 
 
 class Porter:
@@ -64,26 +78,27 @@ class Porter:
         self._orders = cast("IO[bytes]", self._process.stdin)
         self._answers = cast("IO[bytes]", self._process.stdout)
         os.set_blocking(self._orders.fileno(), False)
+        for pipe in (self._orders, self._answers):
+            with suppress(OSError):  # more than a user may have
+                fcntl(pipe, F_SETPIPE_SZ, _ROOM)
         #: Orders that are not answered yet, the oldest first.
-        self.pending: deque[Order] = deque()
-        self._send(pickle.dumps((carrier, sweeps), pickle.HIGHEST_PROTOCOL))
+        self.pending: deque[Order[Any]] = deque()
+        self._send(pack((carrier, sweeps)))
 
     @property
     def answers(self) -> int:
         """The descriptor that can be read where there is an answer, or where the process has died."""
         return self._answers.fileno()
 
-    def order(self, order: Order) -> None:
-        """Given an order, send it. An order that a dead process has failed to take is done, with an error."""
+    def give(self, order: Order[Any]) -> None:
+        """Given an order, send its task. An order that a dead process has failed to take is done, with an error."""
         self.pending.append(order)
-        self._send(
-            pickle.dumps([(each.directory, found) for each, found in order.wanted], pickle.HIGHEST_PROTOCOL)
-        )
+        self._send(pack(order.task))
 
     def receive(self) -> None:
         """Wait until the oldest order is answered. If the process has died, all orders are done, with an error."""
         try:
-            answer: Answer = pickle.loads(self._read(int.from_bytes(self._read(LENGTH))))  # noqa: S301  our own process
+            answer = pickle.loads(self._read(int.from_bytes(self._read(LENGTH))))  # noqa: S301  our own process
         except EOFError:
             self._died()
         else:
@@ -130,7 +145,7 @@ class Porter:
             f"a process that delivers pictures has ended with status {self._process.wait()}"
         )
         while self.pending:
-            self.pending.popleft().take(((), error, 0.0))
+            self.pending.popleft().error = error
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from daemon.composition import Images, Pictures, Rules, compose
 from daemon.db.engine import Database
 from daemon.db.products import ProductRow, Products
 from daemon.errors import RefusedValueError, RowsHeldError
-from daemon.importer.survey import Product
+from daemon.importer.section import Product
 
 _PATIENCE = 3.0  # seconds that rows of a chunk wait for what others hold; a stop has to come within ten
 _PATIENCE_FOR_ONE = 0.5  # seconds, when it is known that others hold something

@@ -2,10 +2,10 @@
 
 from collections.abc import Container, Mapping
 
-from daemon.composition import Composition, Images, Pictures, Rules
+from daemon.composition import Images, Pictures, Rules
 from daemon.importer.delivery import Delivery
 from daemon.importer.figures import Figures
-from daemon.importer.survey import Product, Section
+from daemon.importer.section import Product, Section
 from daemon.media import Media
 from daemon.naming import file_name, is_text
 
@@ -29,19 +29,6 @@ class Stock:
         self._figures = figures
         self._held: dict[str, bool] = {}
         self._counted: set[str] = set()
-
-    def is_settled(self, product: Product, images: Images, delivery: Delivery) -> bool:
-        """Given a product, what its row says and what was delivered, return whether nothing can be left to do.
-
-        It is where each picture is current and the row names just these: the everyday case, decided
-        without composing. A row that mirrors the catalogue is always composed.
-        """
-        if delivery.outcomes or self._rules.composition is not Composition.APPEND or self._section.stored:
-            return False
-        paths = [images.main, *images.gallery]
-        if len(paths) != len(delivery.current) or not delivery.current.issuperset(self._named(product) or ()):
-            return False
-        return {*map(type, paths)} <= {str} and delivery.paths == set(paths)
 
     def pictures(self, product: Product, images: Images, delivery: Delivery) -> Pictures:
         """Given a product, what its row says and what was delivered for its key, return what it can show.

@@ -89,6 +89,7 @@ def test_a_chunk_ends_early_if_something_waits(shop: Workshop) -> None:
     run(shop, Host(attend=attend))
     alone = len(attended)
     attended.clear()
+    shop.pictures("1_b.jpg", "2_b.jpg", "3_b.jpg")
     run(shop, Host(attend=attend, is_waiting=lambda: True))
     assert len(attended) >= alone + 2
 
@@ -101,6 +102,7 @@ def test_the_time_that_the_host_takes_does_not_count(shop: Workshop) -> None:
         return 0.9
 
     run(shop, Host(attend=attend))
+    shop.pictures("1_b.jpg", "2_b.jpg", "3_b.jpg")
     with pytest.raises(TimeLimitError):
         run(shop, Host(attend=lambda: attend() * 0))
 

@@ -14,9 +14,9 @@ from support import own_tables, sql
 from support.own_tables import Tables, products_names
 from support.workshop import Workshop, paths
 
-from daemon.composition import Images
+from daemon.composition import Images, images_of
 from daemon.db import products as module
-from daemon.db.products import Listed, Products, images_of
+from daemon.db.products import Listed, Products
 
 UUID = "8204be24-15b9-11ea-81b8-00155d3cae02"
 NEIGHBOUR = "8204be25-15b9-11ea-81b8-00155d3cae02"

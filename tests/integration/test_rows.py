@@ -10,7 +10,7 @@ from daemon.composition import Composition, Images, Pictures, Rules
 from daemon.errors import DatabaseUnavailableError, RowsHeldError
 from daemon.importer import rows as module
 from daemon.importer.rows import Change, Rows, Written
-from daemon.importer.survey import Product
+from daemon.importer.section import Product
 
 RULES = Rules("products", "products/placeholder.png", Composition.APPEND)
 

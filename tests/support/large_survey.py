@@ -34,12 +34,12 @@ def survey(number: int) -> int:
         for start in range(0, number, BATCH):
             onec_ids = list(some(range(start, min(start + BATCH, number)), number))
             joined.add_products(
-                [(onec_id, onec_id, True, ("", ())) for onec_id in onec_ids], lambda _id, _onec_id: None
+                [(onec_id, onec_id, True, ("", ())) for onec_id in onec_ids], {}, lambda _id, _onec_id: None
             )
             joined.add_pictures(Place(0, ""), [f"{onec_id}_{UUID(int=1)}.jpg" for onec_id in onec_ids])
         return sum(
             len(section.pictures[product.key])
-            for section in joined.sections()
+            for section in (portion.joined() for portion in joined.portions())
             for product in section.products
         )
 

@@ -10,8 +10,9 @@ from support.files import put, tree
 from daemon.exchange import Exchange
 from daemon.importer.courier import courier
 from daemon.importer.delivery import Brings, Carrier, Delivery, Terms
+from daemon.importer.section import Portion, Section
 from daemon.importer.selection import Selection
-from daemon.importer.survey import Section, Survey
+from daemon.importer.survey import Survey
 from daemon.media import Media
 from daemon.naming import PictureNames
 from daemon.storing import Preview, Store
@@ -27,7 +28,9 @@ TERMS = Terms("products", None, max_file_size=1 << 20)
 class Supplied:
     """What an import knows of its products before it looks at their rows."""
 
+    portion: Portion
     section: Section
+    carrier: Carrier
     deliveries: Mapping[str, Delivery]
     media: Media
 
@@ -92,16 +95,17 @@ class Supply:
                 media.prepare()
             bringer = store(media) if store else _bringer(media, terms)
             actives = [(number, onec_id, True, _BARE) for number, onec_id in enumerate(onec_ids)]
-            survey.add_products(actives, lambda _id, _onec_id: None)
+            survey.add_products(actives, {}, lambda _id, _onec_id: None)
             survey.add_products(
-                [(None, onec_id, False, _BARE) for onec_id in inactive], lambda _id, _onec_id: None
+                [(None, onec_id, False, _BARE) for onec_id in inactive], {}, lambda _id, _onec_id: None
             )
             for place, names in exchange.listing(_no_trouble):
                 survey.add_pictures(place, names)
             if from_media:
                 for shard, names in media.stored():
                     survey.add_stored(shard, names)
-            (section,) = survey.sections()
+            (portion,) = survey.portions()
+            section = portion.joined()
             meanwhile()
             carrier = Carrier(exchange, media, bringer, terms)
             with (
@@ -113,7 +117,7 @@ class Supply:
                 chosen.send().finish()
                 for delivery in deliveries.values():
                     carrier.tell(delivery)  # as if there were rows, and they were written
-            yield Supplied(section, deliveries, media)
+            yield Supplied(portion, section, carrier, deliveries, media)
 
 
 def _bringer(media: Media, terms: Terms) -> Brings:

@@ -1,14 +1,13 @@
 """Which pictures a product can show, and how files are counted that nobody sends any more."""
 
 from collections.abc import Mapping, Sequence
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.supplies import Supplied, Supply
 
-from daemon.composition import Composition, Images, Pictures, Rules, compose
+from daemon.composition import Composition, Images, Pictures, Rules
 from daemon.importer.figures import Figures
 from daemon.importer.stock import Stock
 
@@ -313,70 +312,3 @@ def test_a_stored_name_that_is_not_utf_8_is_not_taken_up(supply: Supply) -> None
 def test_a_stored_directory_is_not_taken_up(supply: Supply) -> None:
     (supply.media / "products" / "12" / "12_a.jpg").mkdir(parents=True)
     assert names(supply, from_media=True) == []
-
-
-# Settled
-
-
-MAINS = [
-    None,
-    "",
-    PLACEHOLDER,
-    "products/12/12_a.jpg",
-    "products/12/12_b.jpg",
-    "products/12_a.jpg",
-    "uploads/x.png",
-]
-ENTRIES: list[object] = [*MAINS, {}]
-CATALOGUES: list[Catalogue] = [
-    {},
-    *({"12": names} for names in ((), ("12_b.jpg",), ("12_c.jpg",), ("12_d.jpg",))),
-]
-
-
-@pytest.fixture(scope="module")
-def current(tmp_path_factory: pytest.TempPathFactory) -> Supply:
-    """Return a supply of which two pictures are current and one is only in the media."""
-    supply = Supply(tmp_path_factory.mktemp("current"))
-    supply.hold("products/12/12_c.jpg")
-    for letter in "ab":
-        supply.send(f"12_{letter}.jpg")
-    pictures(supply)
-    return supply
-
-
-@pytest.mark.parametrize("rules", [APPEND, MIRROR])
-def test_a_product_is_settled_only_if_nothing_would_change_or_be_counted(
-    current: Supply, rules: Rules
-) -> None:
-    galleries = [gallery for length in range(3) for gallery in product(ENTRIES, repeat=length)]
-    settled = 0
-    with current.supplied("12") as supplied:
-        (only,) = supplied.section.products
-        for main, gallery, catalogue in product(MAINS, galleries, CATALOGUES):
-            row = Images(main, gallery)
-            stock = Stock(supplied.section, supplied.media, catalogue, rules, Figures())
-            if stock.is_settled(only, row, supplied.deliveries["12"]):
-                settled += 1
-                (found,), figures = looked_at(supplied, [row], catalogue, rules)
-                assert compose(row, found, rules) == row
-                assert counted(figures) == (0, 0)
-    assert settled == (0 if rules is MIRROR else 6)
-
-
-def test_the_everyday_case_is_settled(current: Supply) -> None:
-    row = Images("products/12/12_b.jpg", ("products/12/12_a.jpg",))
-    with current.supplied("12") as supplied:
-        (only,) = supplied.section.products
-        stock = Stock(supplied.section, supplied.media, {"12": ("12_a.jpg",)}, APPEND, Figures())
-        assert stock.is_settled(only, row, supplied.deliveries["12"])
-        assert not stock.is_settled(only, EMPTY, supplied.deliveries["12"])
-
-
-def test_a_product_with_a_new_picture_is_not_settled(supply: Supply) -> None:
-    supply.send("12_a.jpg")
-    with supply.supplied("12") as supplied:
-        (only,) = supplied.section.products
-        stock = Stock(supplied.section, supplied.media, {}, APPEND, Figures())
-        row = Images("products/12/12_a.jpg", ())
-        assert not stock.is_settled(only, row, supplied.deliveries["12"])

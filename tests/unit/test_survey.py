@@ -14,8 +14,9 @@ from support import large_survey
 from support.descriptors import none_left_open
 
 from daemon.exchange import Place
+from daemon.importer.section import Product, Section
 from daemon.importer.selection import Selection
-from daemon.importer.survey import Product, Section, Survey
+from daemon.importer.survey import Survey
 from daemon.naming import PictureNames, key_of
 
 UUID = "001a16a4-b810-11ed-860f-fa163edba792"
@@ -28,6 +29,11 @@ BARE = ("", ())  # what the row of a new product says
 Products = Iterable[tuple[str | None, bool]]
 
 
+def sections_of(survey: Survey) -> list[Section]:
+    """Return all sections, joined."""
+    return [portion.joined() for portion in survey.portions()]
+
+
 def surveyed(
     products: Products,
     pictures: Mapping[Place, list[str]],
@@ -37,12 +43,12 @@ def surveyed(
     """Return products and the pictures listed at some places, joined; few are one section."""
     with closing(Survey(NAMES, selection)) as survey:
         listed = [(number, onec_id, active, BARE) for number, (onec_id, active) in enumerate(products)]
-        survey.add_products(listed, lambda _id, _onec_id: None)
+        survey.add_products(listed, {}, lambda _id, _onec_id: None)
         for place, names in pictures.items():
             survey.add_pictures(place, names)
         for shard, names in (stored or {}).items():
             survey.add_stored(shard, names)
-        (section,) = survey.sections()
+        (section,) = sections_of(survey)
         return section
 
 
@@ -90,10 +96,10 @@ def test_a_name_in_two_places_is_one_picture() -> None:
 
 def test_a_place_may_be_listed_in_pieces() -> None:
     with closing(Survey(NAMES, ALL)) as survey:
-        survey.add_products([(1, "12", True, BARE)], lambda _id, _onec_id: None)
+        survey.add_products([(1, "12", True, BARE)], {}, lambda _id, _onec_id: None)
         for name in ("12_a.jpg", "12_b.jpg"):
             survey.add_pictures(HERE, [name])
-        (section,) = survey.sections()
+        (section,) = sections_of(survey)
     assert section.pictures == {"12": {"12_a.jpg": [HERE], "12_b.jpg": [HERE]}}
 
 
@@ -197,9 +203,9 @@ def test_active_products_without_a_key_are_told_and_counted() -> None:
         (6, "12", True, BARE),
     ]
     with closing(Survey(NAMES, ALL)) as survey:
-        survey.add_products(products, lambda id_, onec_id: told.append((id_, onec_id)))
+        survey.add_products(products, {}, lambda id_, onec_id: told.append((id_, onec_id)))
         assert (survey.total, survey.keyless) == (5, 4)
-        (section,) = survey.sections()
+        (section,) = sections_of(survey)
     assert told == [(1, None), (2, ""), (3, ".x"), (4, "a/b")]
     assert ids(section) == [6]
 
@@ -207,16 +213,16 @@ def test_active_products_without_a_key_are_told_and_counted() -> None:
 @pytest.mark.parametrize("selection", [Selection.of(["12"]), Selection.of(shards=["12"])])
 def test_an_import_of_some_is_not_about_products_without_a_key(selection: Selection) -> None:
     with closing(Survey(NAMES, selection)) as survey:
-        survey.add_products([(1, None, True, BARE), (2, "12", True, BARE)], unexpected)
+        survey.add_products([(1, None, True, BARE), (2, "12", True, BARE)], {}, unexpected)
         assert (survey.total, survey.keyless) == (1, 0)
 
 
 def test_without_products_and_pictures_there_is_nothing_to_do() -> None:
     with closing(Survey(NAMES, ALL)) as survey:
-        survey.add_products([], unexpected)
+        survey.add_products([], {}, unexpected)
         survey.add_pictures(HERE, ["note.txt"])
         assert survey.total == 0
-        assert list(survey.sections()) == []
+        assert sections_of(survey) == []
 
 
 # Limits and selections
@@ -228,9 +234,9 @@ def test_a_limit_is_that_of_all_products(limit: int | None, keyless: int, keyed:
         products = [
             (number, onec_id, True, BARE) for number, onec_id in enumerate([None, "a1", "", "b1", "c1"])
         ]
-        survey.add_products(products, lambda _id, _onec_id: None)
+        survey.add_products(products, {}, lambda _id, _onec_id: None)
         assert (survey.keyless, survey.total) == (keyless, keyless + keyed)
-        assert sum(len(section.products) for section in survey.sections()) == keyed
+        assert sum(len(section.products) for section in sections_of(survey)) == keyed
 
 
 def test_a_limit_makes_no_picture_unmatched() -> None:
@@ -240,8 +246,8 @@ def test_a_limit_makes_no_picture_unmatched() -> None:
 
 def test_a_limit_holds_over_all_sections() -> None:
     with closing(Survey(NAMES, Selection(limit=7_000))) as survey:
-        survey.add_products(((number, f"{number}", True, BARE) for number in range(20_000)), unexpected)
-        sizes = [len(section.products) for section in survey.sections()]
+        survey.add_products(((number, f"{number}", True, BARE) for number in range(20_000)), {}, unexpected)
+        sizes = [len(section.products) for section in sections_of(survey)]
     assert survey.total == sum(sizes) == 7_000
     assert len(sizes) > 2
 
@@ -279,10 +285,10 @@ def test_however_products_and_pictures_come_each_picture_is_of_one_product_or_un
     with closing(Survey(NAMES, ALL)) as survey:
         listed = [(number, *product, BARE) for number, product in enumerate(products)]
         for start in range(0, len(listed), at_once):
-            survey.add_products(listed[start : start + at_once], lambda _id, _onec_id: None)
+            survey.add_products(listed[start : start + at_once], {}, lambda _id, _onec_id: None)
         for place, name in enumerate(names):
             survey.add_pictures(Place(place, ""), [name])
-        sections = list(survey.sections())
+        sections = sections_of(survey)
     matched = {name: key for section in sections for key, found in section.pictures.items() for name in found}
     unmatched = {name for section in sections for name in section.unmatched}
     keys = {key: False for onec_id, _ in products if (key := key_of(onec_id))}
@@ -298,8 +304,8 @@ def test_however_products_and_pictures_come_each_picture_is_of_one_product_or_un
 
 def test_nothing_is_left_open() -> None:
     with none_left_open(), closing(Survey(NAMES, ALL)) as survey:
-        survey.add_products(((number, f"{number}", True, BARE) for number in range(50_000)), unexpected)
-        next(survey.sections())
+        survey.add_products(((number, f"{number}", True, BARE) for number in range(50_000)), {}, unexpected)
+        next(survey.portions())
 
 
 def test_hundreds_of_thousands_of_products_and_pictures_take_little_memory() -> None:

@@ -1,0 +1,56 @@
+"""What porters are asked to do."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from daemon.errors import ImportFailedError
+from daemon.importer.delivery import Carrier, Delivery, Found
+from daemon.importer.section import Portion
+from daemon.importer.sieve import Sifted, sift
+
+
+class Delivered(NamedTuple):
+    """What became of the pictures of each key, None where all are current.
+
+    error: that ended the deliveries early.
+    """
+
+    deliveries: Sequence[Delivery | None]
+    error: ImportFailedError | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """Deliver the pictures of some keys, each with the directory of the key's product images."""
+
+    wanted: Sequence[tuple[str, Found]]
+
+    def __call__(self, carrier: Carrier) -> Delivered:
+        """Given who delivers, have it done, and return what came of it."""
+        deliveries: list[Delivery] = []
+        error, began = None, time.monotonic()
+        try:
+            for directory, pictures in self.wanted:
+                deliveries.append(Delivery(directory))
+                carrier.deliver(pictures, deliveries[-1])
+        except ImportFailedError as failed:
+            error = failed
+        told = [
+            delivery if len(delivery.current) < len(found) else None
+            for delivery, (_, found) in zip(deliveries, self.wanted, strict=error is None)
+        ]
+        return Delivered(told, error, time.monotonic() - began)
+
+
+@dataclass(frozen=True, slots=True)
+class Sift:
+    """Join a portion, and take out what needs nothing."""
+
+    portion: Portion
+
+    def __call__(self, carrier: Carrier) -> Sifted:
+        """Given who can look at pictures, have it done, and return what is left."""
+        return sift(self.portion, carrier)
