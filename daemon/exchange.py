@@ -2,8 +2,9 @@
 
 import os
 import stat
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -116,27 +117,34 @@ class Exchange:
         Of each image root all directories are listed, or those given. Names starting with a dot are left out.
         A directory that cannot be listed is told to ``trouble``, and the others go on.
         """
-        for root in self._roots:
+        places = deque(self.places(directories))
+        while places:
+            place = places.popleft()
             shards: list[str] = []
+            try:
+                for names, found in self.names(place):
+                    shards += found
+                    yield place, names
+            except OSError as error:
+                trouble(self.path(place), not_listed(error))
             if directories is None:
-                yield from self._names_in(Place(root, ""), shards, trouble)
-            for shard in sorted(shards if directories is None else directories):
-                yield from self._names_in(Place(root, shard), shards if not shard else None, trouble)
+                places.extendleft(Place(place.root, shard) for shard in sorted(shards, reverse=True))
 
-    def _names_in(
-        self, place: Place, shards: list[str] | None, trouble: Trouble
-    ) -> Iterator[tuple[Place, list[str]]]:
-        try:
-            self._roots[place.root].trim()
-            with os.scandir(self._roots[place.root].open(place.directory)) as entries:
-                for some in _in_batches(entries):
-                    if shards is not None:
-                        shards += _shards(some)
-                    yield place, [entry.name for entry in some if _may_be_picture(entry.name)]
-        except FileNotFoundError:
-            pass  # the exchange removed the directory since its parent was listed
-        except OSError as error:
-            trouble(self.path(place), f"cannot be listed: {error.strerror}")
+    def places(self, directories: Collection[str] | None = None) -> list[Place]:
+        """Return where a listing begins: the image roots, or the directories given, in each of them."""
+        return [Place(root, directory) for root in self._roots for directory in sorted(directories or {""})]
+
+    def names(self, place: Place) -> Iterator[tuple[list[str], list[str]]]:
+        """Given a place, yield some of the names in it that may be pictures', and shards, which only image roots have.
+
+        A directory that is gone has none. Raises OSError where it cannot be listed; what came before is yielded.
+        """
+        root = self._roots[place.root]
+        root.trim()
+        with suppress(FileNotFoundError), os.scandir(root.open(place.directory)) as entries:
+            for some in _in_batches(entries):
+                names = [entry.name for entry in some if _may_be_picture(entry.name)]
+                yield names, [] if place.directory else _shards(some)
 
     def directory(self, place: Place) -> int:
         """Given a place, return its descriptor. Raises OSError."""
@@ -160,6 +168,11 @@ class Exchange:
         """Close descriptors if they are many; sources given out before are no longer valid."""
         for root in self._roots.values():
             root.trim()
+
+
+def not_listed(error: OSError) -> str:
+    """Given an error, return the reason why a directory is not listed."""
+    return f"cannot be listed: {error.strerror}"
 
 
 def _in_batches(entries: Iterator[os.DirEntry[str]]) -> Iterator[list[os.DirEntry[str]]]:

@@ -28,11 +28,14 @@ class Spool(Generic[Block]):
         self._end = 0
 
     def put(self, section: str, block: Block) -> None:
-        """Given a section and a block of plain values, keep the block.
+        """Given a section and a block of plain values, keep the block. Raises OSError as ``put_packed`` does."""
+        self.put_packed(section, pack(block))
+
+    def put_packed(self, section: str, data: bytes) -> None:
+        """Given a section and a block that was packed elsewhere, keep the block.
 
         Raises OSError where the temporary directory is full.
         """
-        data = pack(block)
         if self._file is None and self._end + len(data) > _MEMORY:
             self._file = self._spilled()
         if self._file is None:

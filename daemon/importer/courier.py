@@ -5,24 +5,32 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import chain
 from select import POLLIN, poll
 from typing import Any, Protocol, TypeVar
 
 from daemon.errors import ImportFailedError
 from daemon.importer.delivery import Carrier, Delivery, Found
+from daemon.importer.listing import Listing, Piece
 from daemon.importer.porter import Order, Porter
 from daemon.importer.section import Portion
 from daemon.importer.sieve import Sifted, sift
 from daemon.importer.tasks import Deliver, Delivered, Sift
 
 _MANY = 500  # products whose pictures may be worth other processes, if they have to be copied
-_VERY_MANY = 5_000  # products of which it takes longer to look at them than to start other processes
+#: Products that take longer to be looked at than other processes to start.
+MANY_TO_LOOK_AT = 5_000
+
 _PER_PORTER = 4  # quick orders, of which all but one wait
 _PER_SLOW_PORTER = 2  # orders where even one key takes long: a stop waits for them
+_LISTINGS = 20  # directories that wait to be listed
 _MOST_KEYS = 100  # of an order
 _LONG = 0.02  # seconds that an order should take: whatever must not wait, waits for those under way
 
 Given = TypeVar("Given", bound=Order[Any])
+
+#: Does a step of other work, and returns whether there was one left to do.
+Step = Callable[[], bool]
 
 
 class Sent(Protocol):
@@ -36,7 +44,13 @@ class Sent(Protocol):
 
 
 class Courier(Protocol):
-    """Has portions sifted, and the pictures of keys delivered."""
+    """Has places listed, portions sifted, and the pictures of keys delivered."""
+
+    def listed(self, listings: Iterable[Listing], meanwhile: Step) -> Iterator[Piece]:
+        """Given listings, yield the pieces of them and of what lies below, and do all steps of other work.
+
+        Raises ImportFailedError where nothing can be listed any more.
+        """
 
     def sifted(self, portions: Iterable[Portion]) -> Iterator[Sifted]:
         """Given portions, yield what is left of each. Raises ImportFailedError where that cannot be told."""
@@ -55,7 +69,7 @@ def courier(carrier: Carrier, products: int, workers: int, *, sweeps: bool) -> I
     The media are swept first where that is wanted; porters do it while pictures are listed. Raises ImportFailedError
     where no process can be started.
     """
-    is_large = workers > 1 and products >= _VERY_MANY
+    is_large = workers > 1 and products >= MANY_TO_LOOK_AT
     if sweeps and not is_large:
         carrier.sweep()
     if workers == 1 or products < _MANY:
@@ -81,6 +95,16 @@ class Alone:
         """Given who delivers."""
         self._carrier = carrier
         self._error: ImportFailedError | None = None
+
+    def listed(self, listings: Iterable[Listing], meanwhile: Step) -> Iterator[Piece]:
+        """Given listings, yield the pieces of them and of what lies below; then do the other work."""
+        waiting = deque(listings)
+        while waiting:
+            for piece in waiting.popleft()(self._carrier):
+                waiting += piece.below
+                yield piece
+        while meanwhile():
+            pass
 
     def sifted(self, portions: Iterable[Portion]) -> Iterator[Sifted]:
         """Given portions, yield what is left of each."""
@@ -139,6 +163,29 @@ class Together:
             self._answers.register(porter.answers, POLLIN)
         return porters
 
+    def listed(self, listings: Iterable[Listing], meanwhile: Step) -> Iterator[Piece]:
+        """Given listings, yield the pieces of them and of what lies below; the other work is done here meanwhile."""
+        if not self._is_started:
+            yield from Alone(self._carrier).listed(listings, meanwhile)
+            return
+        waiting = deque(listings)
+        under_way: list[Order[Piece]] = []
+        while waiting or under_way:
+            under_way += self._listing(waiting)
+            for piece in chain.from_iterable(order.answers() for order in under_way):
+                waiting += piece.below
+                yield piece
+            under_way = [order for order in under_way if not order.is_done]
+            if under_way:
+                self._receive(0 if meanwhile() else None)
+        while meanwhile():
+            pass
+
+    def _listing(self, waiting: deque[Listing]) -> Iterator[Order[Piece]]:
+        """Yield orders for listings that wait, as many as keep porters at work while this process does a step."""
+        while waiting and len(min(self._porters, key=_pending).pending) < _LISTINGS:
+            yield self._given(Order(waiting.popleft()), _LISTINGS)
+
     def sifted(self, portions: Iterable[Portion]) -> Iterator[Sifted]:
         """Given portions, yield what is left of each; others are sifted meanwhile."""
         if not self._is_started:
@@ -154,7 +201,8 @@ class Together:
     def _finished(self, order: Order[Sifted]) -> Sifted:
         while not order.is_done:
             self._receive(None)
-        return order.answer
+        (sifted,) = order.answers()
+        return sifted
 
     def deliver(self, key: str, pictures: Found) -> Delivery:
         """Given a key and its pictures, put them into the next order."""
@@ -215,17 +263,18 @@ class _Deliveries(Order[Delivered]):
         self._wanted = wanted
         self._adapt = adapt
 
-    def take(self, answer: object) -> None:
+    def take(self, answer: Delivered) -> None:
         """Note what became of the pictures, and how long that took."""
         super().take(answer)
-        for (delivery, pictures), told in zip(self._wanted, self.answer.deliveries, strict=False):
+        for (delivery, pictures), told in zip(self._wanted, answer.deliveries, strict=False):
             delivery.take(told, pictures)
-        self._adapt(len(self._wanted), self.answer.seconds)
+        self._adapt(len(self._wanted), answer.seconds)
 
     def finish(self) -> None:
         """Raise the error that ended the deliveries early."""
-        if self.answer.error:
-            raise self.answer.error
+        for answer in self.answers():
+            if answer.error:
+                raise answer.error
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,10 @@ class Carrier:
         """Those that another process must have, under the same numbers, to do the work of this one."""
         return [*self._exchange.descriptors, *self._media.descriptors]
 
+    def names(self, place: Place) -> Iterator[tuple[list[str], list[str]]]:
+        """Given a place, yield names in it, and shards, as the exchange does. Raises OSError."""
+        return self._exchange.names(place)
+
     @property
     def may_settle(self) -> bool:
         """Whether times and rows can tell that nothing is left to do."""

@@ -14,10 +14,11 @@ from daemon.db.products import Listed, Products
 from daemon.errors import ImportFailedError, StoppedError, TimeLimitError
 from daemon.exchange import Exchange, Place
 from daemon.importer.chunks import Chunk, Delivered, in_order
-from daemon.importer.courier import Courier, courier
+from daemon.importer.courier import MANY_TO_LOOK_AT, Courier, courier
 from daemon.importer.delivery import Carrier, Delivery, Found
 from daemon.importer.findings import Findings
 from daemon.importer.host import Host
+from daemon.importer.listing import Listing
 from daemon.importer.plan import Plan
 from daemon.importer.rows import Change, Rows
 from daemon.importer.section import Product, Section
@@ -60,24 +61,34 @@ class Importer:
         self._findings = findings or Findings()
         self._host = host or Host()
         self._deadline = time.monotonic() + plan.time_limit
+        self._pages: Iterator[list[Listed]] = iter(())
         self._held: list[Change] = []
         self._interrupted: ImportFailedError | None = None
         self._untold: dict[str, Delivery] = {}  # by key, what was replaced and not all rows tell of yet
 
     def take_products(self, survey: Survey, keys: frozenset[str]) -> None:
-        """Given a survey and the keys it is about (none: all), list the products.
+        """Given a survey and the keys it is about, list the products of these keys; none: those there are.
 
-        Raises DatabaseUnavailableError and StoppedError.
+        Where there are many, the others are listed by ``run``, while other processes list pictures. Raises
+        DatabaseUnavailableError and StoppedError.
         """
-        pages = self._host.patiently(partial(self._around, keys)) if keys else self._pages()
-        for products in pages:
+        self._pages = iter(self._host.patiently(partial(self._around, keys))) if keys else self._all_pages()
+        while (keys or survey.total < MANY_TO_LOOK_AT) and self._take_page(survey):
+            pass
+
+    def _take_page(self, survey: Survey) -> bool:
+        """Take in a page of products, and return whether there was one."""
+        products = next(self._pages, None)
+        if products is not None:
             survey.add_products(products, self._named(products), self._findings.without_key)
+            self._figures.total_products = survey.total
+        return products is not None
 
     def _around(self, keys: frozenset[str]) -> list[list[Listed]]:
         with self._database.reading() as connection:
             return list(self._products.around(connection, keys))
 
-    def _pages(self) -> Iterator[list[Listed]]:
+    def _all_pages(self) -> Iterator[list[Listed]]:
         """Yield all products, each page in a transaction of its own: what must not wait is done in between."""
         last = None
         while page := self._host.patiently(partial(self._page, last)):
@@ -85,7 +96,7 @@ class Importer:
             last, *_ = page[-1]
             self._attend()
             if self._host.should_stop():
-                raise StoppedError("The import was stopped before it began")
+                raise _stopped()
 
     def _page(self, last: Any) -> list[Listed]:  # noqa: ANN401  an id
         with self._database.reading() as connection:
@@ -107,14 +118,13 @@ class Importer:
 
         Raises ImportFailedError where the import cannot go on, and DatabaseUnavailableError.
         """
-        self._figures.total_products = survey.total
         if not survey.total:
             self._session.warn("no_products", "There is no active product to import pictures for")
         with self._exchange() as exchange:
             self._prepare()
             carrier = Carrier(exchange, self._media, self._store(), self._plan.terms)
             with courier(carrier, survey.total, self._plan.workers, sweeps=self._sweeps) as chosen:
-                self._list(exchange, survey)
+                self._list(exchange, survey, chosen)
                 self._skip(survey.keyless)
                 self._import(chosen.sifted(survey.portions()), exchange, chosen, carrier)
             self._retry_held(carrier)
@@ -139,9 +149,17 @@ class Importer:
         size, validate = self._plan.terms.max_file_size, self._plan.validate
         return Preview(size, validate) if self._plan.terms.dry_run else Store(self._media, size, validate)
 
-    def _list(self, exchange: Exchange, survey: Survey) -> None:
-        for place, names in exchange.listing(self._fail, self._plan.directories):
-            survey.add_pictures(place, names)
+    def _list(self, exchange: Exchange, survey: Survey, courier: Courier) -> None:
+        """List what lies in the exchange, and the products that are not listed yet."""
+        directories = self._plan.directories
+        listings = [
+            Listing(place, survey.names, follows=directories is None)
+            for place in exchange.places(directories)
+        ]
+        for piece in courier.listed(listings, partial(self._take_page, survey)):
+            survey.add_pictures(piece)
+            if piece.trouble:
+                self._fail(exchange.path(piece.place), piece.trouble)
             self._attend()
             self._check_time()
             self._session.beat()
@@ -230,7 +248,7 @@ class Importer:
 
     def _interruption(self) -> ImportFailedError | None:
         if self._host.should_stop():
-            return StoppedError("The import was stopped; what it had brought over is kept")
+            return _stopped()
         if time.monotonic() > self._deadline:
             return TimeLimitError(
                 f"the import took longer than [import] time_limit ({self._plan.time_limit:g} s)"
@@ -353,6 +371,10 @@ class Importer:
     def _fail_row(self, onec_id: str, reason: str) -> None:
         self._session.row_failed(onec_id, reason)
         self._findings.failed(onec_id, reason)
+
+
+def _stopped() -> StoppedError:
+    return StoppedError("The import was stopped; what it had brought over is kept")
 
 
 def _is_regular(exchange: Exchange, place: Place, name: str) -> bool:

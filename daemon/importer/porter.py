@@ -19,7 +19,7 @@ from typing import IO, Any, Generic, TypeVar, cast
 
 from daemon.errors import ImportFailedError
 from daemon.importer.delivery import Carrier
-from daemon.importer.porting import FOR_THE_PARENT, LENGTH
+from daemon.importer.porting import FOR_THE_PARENT, HEAD
 from daemon.packed import pack
 
 _PROGRAM = "import sys; sys.path[:] = {path!r}; from daemon.importer.porting import main; main()"
@@ -33,27 +33,27 @@ Answer = TypeVar("Answer")
 class Order(Generic[Answer]):
     """A task that was given to a porter, and what came of it."""
 
-    def __init__(self, task: Callable[[Carrier], Answer]) -> None:
+    def __init__(self, task: Callable[[Carrier], Iterator[Answer]]) -> None:
         """Given the task."""
         self.task = task
-        self._answer: Answer | None = None
-        self.error: ImportFailedError | None = None
+        self.is_done = False
+        self._answers: deque[Answer] = deque()
+        self._error: ImportFailedError | None = None
 
-    @property
-    def is_done(self) -> bool:
-        """Whether it has been answered, or never will be."""
-        return self._answer is not None or self.error is not None
+    def take(self, answer: Answer) -> None:
+        """Given what the porter has answered, keep it."""
+        self._answers.append(answer)
 
-    @property
-    def answer(self) -> Answer:
-        """What the porter has answered. Raises ImportFailedError where it has died instead."""
-        if self.error:
-            raise self.error
-        return cast("Answer", self._answer)
+    def end(self, error: ImportFailedError | None = None) -> None:
+        """Let it be done; given an error, it will not be answered any more."""
+        self.is_done, self._error = True, error
 
-    def take(self, answer: object) -> None:
-        """Note what the porter has answered."""
-        self._answer = cast("Answer", answer)
+    def answers(self) -> Iterator[Answer]:
+        """Yield the answers that nobody has had yet. Raises ImportFailedError where the porter has died."""
+        while self._answers:
+            yield self._answers.popleft()
+        if self._error:
+            raise self._error
 
 
 class Porter:
@@ -96,13 +96,17 @@ class Porter:
         self._send(pack(order.task))
 
     def receive(self) -> None:
-        """Wait until the oldest order is answered. If the process has died, all orders are done, with an error."""
+        """Wait for an answer to the oldest order. If the process has died, all orders are done, with an error."""
         try:
-            answer = pickle.loads(self._read(int.from_bytes(self._read(LENGTH))))  # noqa: S301  our own process
+            length, is_done = HEAD.unpack(self._read(HEAD.size))
+            data = self._read(length)
         except EOFError:
             self._died()
-        else:
-            self.pending.popleft().take(answer)
+            return
+        if data:
+            self.pending[0].take(pickle.loads(data))  # noqa: S301  our own process
+        if is_done:
+            self.pending.popleft().end()
 
     def close(self) -> None:
         """Let the process end what it was ordered, whatever comes of it, and wait for its end."""
@@ -145,7 +149,7 @@ class Porter:
             f"a process that delivers pictures has ended with status {self._process.wait()}"
         )
         while self.pending:
-            self.pending.popleft().error = error
+            self.pending.popleft().end(error)
 
 
 @contextmanager

@@ -6,18 +6,19 @@ It takes only what it needs: each module more is held as often as there are port
 import pickle
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from struct import Struct
 from typing import cast
 
 from daemon.importer.delivery import Carrier
 from daemon.packed import pack
 
-#: What there is to do, as plain values; what comes of it is plain values too.
-Task = Callable[[Carrier], object]
+#: What there is to do, as plain values. What comes of it is plain values too, any number of answers.
+Task = Callable[[Carrier], Iterator[object]]
 
-#: Bytes before each answer that say how many it has: whoever gave the task must know whether there is another one.
-LENGTH = 4
+#: What stands before each answer: how many bytes it has (0: there is none), and whether the task is done.
+HEAD = Struct("!I?")
 
 #: What a terminal and a service manager send to all processes at once; whoever gives tasks ends us.
 FOR_THE_PARENT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -32,8 +33,20 @@ def main() -> None:
         if sweeps:
             carrier.sweep()
         while True:
-            task = cast("Task", pickle.load(sys.stdin.buffer))  # noqa: S301
-            answer = pack(task(carrier))
-            carrier.trim()
-            sys.stdout.buffer.write(len(answer).to_bytes(LENGTH) + answer)
-            sys.stdout.buffer.flush()
+            _do(cast("Task", pickle.load(sys.stdin.buffer)), carrier)  # noqa: S301
+
+
+def _do(task: Task, carrier: Carrier) -> None:
+    """Do a task, and answer what comes of it, if anything; that there is no more is told with the last answer."""
+    data = b""
+    for answer in task(carrier):
+        if data:
+            _tell(data, is_last=False)
+        data = pack(answer)
+    carrier.trim()
+    _tell(data, is_last=True)
+
+
+def _tell(data: bytes, *, is_last: bool) -> None:
+    sys.stdout.buffer.write(HEAD.pack(len(data), is_last) + data)
+    sys.stdout.buffer.flush()

@@ -6,6 +6,7 @@ from typing import Any
 
 from daemon.db.products import Listed
 from daemon.exchange import Place
+from daemon.importer.listing import Piece, by_section
 from daemon.importer.section import Portion, Surveyed
 from daemon.importer.selection import Selection
 from daemon.naming import PictureNames, key_of, known_as, section_of
@@ -22,7 +23,8 @@ class Survey:
 
     def __init__(self, names: PictureNames, selection: Selection) -> None:
         """Given what counts as a picture and what the import is about, start with nothing."""
-        self._names = names
+        #: What counts as a picture.
+        self.names = names
         self._selection = selection
         self._pictures: Spool[tuple[Place, list[str]]] = Spool()
         self._stored: Spool[list[str]] = Spool()
@@ -71,24 +73,16 @@ class Survey:
             self._sizes[section] += len(rows)
             self._selected[section] += sum(row[3] for row in rows)
 
-    def add_pictures(self, place: Place, names: Iterable[str]) -> None:
-        """Given a place in the exchange and names listed there, take in those of pictures."""
-        for section, pictures in self._by_section(names).items():
-            self._pictures.put(section, (place, pictures))
-            self._sizes[section] += len(pictures)
+    def add_pictures(self, piece: Piece) -> None:
+        """Given some of what lies in the exchange, take in the pictures."""
+        for section, (number, names) in piece.pictures.items():
+            self._pictures.put_packed(section, names)
+            self._sizes[section] += number
 
     def add_stored(self, shard: str, names: Iterable[str]) -> None:
         """Given a directory of product images and the names in it, take in those that may be taken up."""
-        for section, pictures in self._by_section(names).items():
+        for section, pictures in by_section(names, self.names).items():
             self._stored.put(section, [f"{shard}/{name}" for name in pictures])
-
-    def _by_section(self, names: Iterable[str]) -> dict[str, list[str]]:
-        sections: dict[str, list[str]] = {}
-        for name in names:
-            stem = self._names.stem(name)
-            if stem is not None:
-                sections.setdefault(section_of(stem), []).append(name)
-        return sections
 
     def portions(self) -> Iterator[Portion]:
         """Yield sections, small ones taken together, that have all the products and pictures."""
@@ -98,7 +92,7 @@ class Survey:
                 self._products.blocks(sections),
                 self._pictures.blocks(sections),
                 self._stored.blocks(sections),
-                self._names,
+                self.names,
                 self._selection,
                 left,
             )

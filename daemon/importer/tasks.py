@@ -1,7 +1,7 @@
 """What porters are asked to do."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -28,8 +28,8 @@ class Deliver:
 
     wanted: Sequence[tuple[str, Found]]
 
-    def __call__(self, carrier: Carrier) -> Delivered:
-        """Given who delivers, have it done, and return what came of it."""
+    def __call__(self, carrier: Carrier) -> Iterator[Delivered]:
+        """Given who delivers, have it done, and yield what came of it."""
         deliveries: list[Delivery] = []
         error, began = None, time.monotonic()
         try:
@@ -42,7 +42,7 @@ class Deliver:
             delivery if len(delivery.current) < len(found) else None
             for delivery, (_, found) in zip(deliveries, self.wanted, strict=error is None)
         ]
-        return Delivered(told, error, time.monotonic() - began)
+        yield Delivered(told, error, time.monotonic() - began)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,6 @@ class Sift:
 
     portion: Portion
 
-    def __call__(self, carrier: Carrier) -> Sifted:
-        """Given who can look at pictures, have it done, and return what is left."""
-        return sift(self.portion, carrier)
+    def __call__(self, carrier: Carrier) -> Iterator[Sifted]:
+        """Given who can look at pictures, have it done, and yield what is left."""
+        yield sift(self.portion, carrier)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from daemon.errors import MediaError
 from daemon.exchange import Source
 from daemon.media import Target
+from daemon.naming import PictureNames
 from daemon.storing import Outcome, Result
 
 
@@ -50,3 +51,12 @@ class Interrupted(Teller):
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
             os.kill(os.getpid(), number)
         return Outcome(Result.COPIED)
+
+
+class DyingNames(PictureNames):
+    """Stands for a rule that is applied in a process that the kernel ends for want of memory."""
+
+    def stem(self, _name: str) -> str | None:
+        """End the process."""
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError

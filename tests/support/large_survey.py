@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import UUID
 
 from daemon.exchange import Place
+from daemon.importer.listing import piece
 from daemon.importer.selection import Selection
 from daemon.importer.survey import Survey
 from daemon.naming import PictureNames
@@ -30,13 +31,15 @@ def main(number: int) -> None:
 
 def survey(number: int) -> int:
     """Return for how many of the products a picture is found."""
-    with closing(Survey(PictureNames.from_patterns(["jpg"], []), Selection())) as joined:
+    names = PictureNames.from_patterns(["jpg"], [])
+    with closing(Survey(names, Selection())) as joined:
         for start in range(0, number, BATCH):
             onec_ids = list(some(range(start, min(start + BATCH, number)), number))
             joined.add_products(
                 [(onec_id, onec_id, True, ("", ())) for onec_id in onec_ids], {}, lambda _id, _onec_id: None
             )
-            joined.add_pictures(Place(0, ""), [f"{onec_id}_{UUID(int=1)}.jpg" for onec_id in onec_ids])
+            pictures = [f"{onec_id}_{UUID(int=1)}.jpg" for onec_id in onec_ids]
+            joined.add_pictures(piece(Place(0, ""), pictures, names))
         return sum(
             len(section.pictures[product.key])
             for section in (portion.joined() for portion in joined.portions())

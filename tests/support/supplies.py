@@ -10,6 +10,7 @@ from support.files import put, tree
 from daemon.exchange import Exchange
 from daemon.importer.courier import courier
 from daemon.importer.delivery import Brings, Carrier, Delivery, Terms
+from daemon.importer.listing import piece
 from daemon.importer.section import Portion, Section
 from daemon.importer.selection import Selection
 from daemon.importer.survey import Survey
@@ -100,7 +101,7 @@ class Supply:
                 [(None, onec_id, False, _BARE) for onec_id in inactive], {}, lambda _id, _onec_id: None
             )
             for place, names in exchange.listing(_no_trouble):
-                survey.add_pictures(place, names)
+                survey.add_pictures(piece(place, names, NAMES))
             if from_media:
                 for shard, names in media.stored():
                     survey.add_stored(shard, names)

@@ -3,20 +3,26 @@
 import os
 import signal
 import sys
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
 import pytest
-from support.bringers import Dying, Failing, Interrupted
+from support.bringers import Dying, DyingNames, Failing, Interrupted
 from support.descriptors import none_left_open
-from support.supplies import TERMS, Supply
+from support.supplies import NAMES, ROOT, TERMS, Supply
 
 from daemon.errors import ImportFailedError, MediaError
+from daemon.exchange import Place
 from daemon.images import decoder
 from daemon.importer import porter
+from daemon.importer.courier import courier
 from daemon.importer.delivery import Terms
+from daemon.importer.listing import Listing, Piece
+from daemon.importer.section import Surveyed
+from daemon.packed import Packed, pack
 from daemon.storing import Result, Store
 
 PORTERS = pytest.mark.parametrize("porters", [0, 2])
@@ -43,6 +49,115 @@ def became(supply: Supply, porters: int, *onec_ids: str, terms: Terms = TERMS) -
                 for name, (outcome, path) in delivery.outcomes.items()
             }
     return told
+
+
+ALL = Listing(Place(0, ""), NAMES, follows=True)
+
+
+def listed(
+    supply: Supply, porters: int, *listings: Listing, meanwhile: Callable[[], bool] = lambda: False
+) -> list[Piece]:
+    """Return the pieces of some listings, of the whole exchange by default."""
+    with (
+        none_left_open(),
+        supply.supplied("12") as supplied,
+        courier(supplied.carrier, 1_000_000 if porters else 1, porters, sweeps=False) as chosen,
+    ):
+        return list(chosen.listed(listings or [ALL], meanwhile))
+
+
+def names(pieces: Iterable[Piece]) -> list[str]:
+    """Return the names in some pieces, sorted."""
+    packed: Packed[tuple[Place, list[str]]] = Packed(
+        [data for piece in pieces for _, data in piece.pictures.values()]
+    )
+    return sorted(name for _, some in packed for name in some)
+
+
+# Listing
+
+
+@PORTERS
+def test_each_directory_of_an_image_root_is_listed_once(supply: Supply, porters: int) -> None:
+    sent = {f"{number:02x}/{number:02x}_a.jpg" for number in range(256)}
+    for path in (*sent, "flat.jpg", "00/note.txt"):
+        supply.send(path)
+    pieces = listed(supply, porters)
+    assert names(pieces) == sorted(["flat.jpg", *(Path(path).name for path in sent)])
+    assert sum(number for piece in pieces for number, _ in piece.pictures.values()) == 257
+    assert len({piece.place for piece in pieces}) == 257
+
+
+@PORTERS
+def test_a_directory_of_any_size_comes_piece_by_piece(supply: Supply, porters: int) -> None:
+    sent = [f"12_{number:05}.jpg" for number in range(25_000)]
+    (supply.exchange / ROOT / "12").mkdir(parents=True)
+    for name in sent:
+        (supply.exchange / ROOT / "12" / name).touch()
+    pieces = listed(supply, porters)
+    assert len([piece for piece in pieces if piece.place == Place(0, "12")]) == 3
+    assert names(pieces) == sent
+
+
+@PORTERS
+def test_a_directory_that_cannot_be_listed_is_told_and_the_others_go_on(supply: Supply, porters: int) -> None:
+    for path in ("12/12_a.jpg", "56/56_a.jpg"):
+        supply.send(path)
+    (supply.exchange / ROOT / "34").symlink_to("12")
+    places = [Place(0, directory) for directory in ("12", "34", "56", "78")]
+    pieces = listed(supply, porters, *(Listing(place, NAMES, follows=False) for place in places))
+    assert [(piece.place, piece.trouble) for piece in pieces if piece.trouble] == [
+        (Place(0, "34"), "cannot be listed: Not a directory")
+    ]
+    assert names(pieces) == ["12_a.jpg", "56_a.jpg"]
+
+
+@PORTERS
+def test_what_lies_below_is_listed_only_if_it_is_asked_for(supply: Supply, porters: int) -> None:
+    supply.send("12/12_a.jpg")
+    supply.send("34_a.jpg")
+    assert names(listed(supply, porters, replace(ALL, follows=False))) == ["34_a.jpg"]
+
+
+def test_a_porter_that_dies_ends_the_listing(supply: Supply) -> None:
+    supply.send("12_a.jpg")
+    with pytest.raises(ImportFailedError, match="has ended with status -9"):
+        listed(supply, 2, replace(ALL, names=DyingNames(frozenset(), None)))
+
+
+@PORTERS
+def test_other_work_is_done_to_its_end_meanwhile(supply: Supply, porters: int) -> None:
+    for number in range(100):
+        supply.send(f"{number:02}/{number:02}_a.jpg")
+    steps = iter([True] * 50)
+    assert len(names(listed(supply, porters, meanwhile=lambda: next(steps, False)))) == 100
+    assert next(steps, None) is None
+
+
+# Sifting
+
+
+@PORTERS
+def test_portions_come_back_in_their_order_without_what_is_settled(supply: Supply, porters: int) -> None:
+    keys = [f"{number:02}" for number in range(50)]
+    for key in keys:
+        supply.send(f"{key}_a.jpg", key.encode())
+    with none_left_open(), supply.supplied(*keys) as supplied:
+        portions = [replace(supplied.portion, products=rows(key)) for key in keys]
+        with courier(supplied.carrier, 1_000_000 if porters else 1, porters, sweeps=False) as chosen:
+            found = list(chosen.sifted(portions))
+    assert [sifted.products for sifted in found] == [1] * 50
+    assert [[product.onec_id for product in sifted.section.products] for sifted in found] == [["x"]] * 50
+    assert [len(sifted.section.unmatched) for sifted in found] == [49] * 50
+
+
+def rows(key: str) -> Packed[list[Surveyed]]:
+    """Return two products, of which the first names its picture and the other has none."""
+    settled: Surveyed = (1, key, key, True, (f"products/{key}/{key}_a.jpg", ()), None)
+    return Packed([pack([settled, (2, "x", "x", True, ("", ()), None)])])
+
+
+# Delivering
 
 
 @PORTERS

@@ -14,6 +14,7 @@ from support import large_survey
 from support.descriptors import none_left_open
 
 from daemon.exchange import Place
+from daemon.importer.listing import piece
 from daemon.importer.section import Product, Section
 from daemon.importer.selection import Selection
 from daemon.importer.survey import Survey
@@ -45,7 +46,7 @@ def surveyed(
         listed = [(number, onec_id, active, BARE) for number, (onec_id, active) in enumerate(products)]
         survey.add_products(listed, {}, lambda _id, _onec_id: None)
         for place, names in pictures.items():
-            survey.add_pictures(place, names)
+            survey.add_pictures(piece(place, names, NAMES))
         for shard, names in (stored or {}).items():
             survey.add_stored(shard, names)
         (section,) = sections_of(survey)
@@ -98,7 +99,7 @@ def test_a_place_may_be_listed_in_pieces() -> None:
     with closing(Survey(NAMES, ALL)) as survey:
         survey.add_products([(1, "12", True, BARE)], {}, lambda _id, _onec_id: None)
         for name in ("12_a.jpg", "12_b.jpg"):
-            survey.add_pictures(HERE, [name])
+            survey.add_pictures(piece(HERE, [name], NAMES))
         (section,) = sections_of(survey)
     assert section.pictures == {"12": {"12_a.jpg": [HERE], "12_b.jpg": [HERE]}}
 
@@ -220,7 +221,7 @@ def test_an_import_of_some_is_not_about_products_without_a_key(selection: Select
 def test_without_products_and_pictures_there_is_nothing_to_do() -> None:
     with closing(Survey(NAMES, ALL)) as survey:
         survey.add_products([], {}, unexpected)
-        survey.add_pictures(HERE, ["note.txt"])
+        survey.add_pictures(piece(HERE, ["note.txt"], NAMES))
         assert survey.total == 0
         assert sections_of(survey) == []
 
@@ -287,7 +288,7 @@ def test_however_products_and_pictures_come_each_picture_is_of_one_product_or_un
         for start in range(0, len(listed), at_once):
             survey.add_products(listed[start : start + at_once], {}, lambda _id, _onec_id: None)
         for place, name in enumerate(names):
-            survey.add_pictures(Place(place, ""), [name])
+            survey.add_pictures(piece(Place(place, ""), [name], NAMES))
         sections = sections_of(survey)
     matched = {name: key for section in sections for key, found in section.pictures.items() for name in found}
     unmatched = {name for section in sections for name in section.unmatched}
