@@ -214,12 +214,7 @@ def plan(settings: Settings, products: Products) -> Plan:
     return Plan(
         exchange=settings.exchange.dir,
         image_roots=settings.exchange.image_roots,
-        terms=Terms(
-            settings.media.prefix,
-            products.path_length,
-            settings.import_.max_file_size,
-            mirrors=Composition(settings.import_.composition) is Composition.MIRROR,
-        ),
+        terms=Terms(settings.media.prefix, products.path_length, settings.import_.max_file_size),
         rules=rules(settings),
         chunk_size=settings.import_.chunk_size,
         workers=settings.import_.workers or min(_MOST_WORKERS, os.cpu_count() or 1),

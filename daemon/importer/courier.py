@@ -9,6 +9,7 @@ from itertools import chain
 from select import POLLIN, poll
 from typing import Any, Protocol, TypeVar
 
+from daemon.composition import Rules
 from daemon.errors import ImportFailedError
 from daemon.importer.delivery import Carrier, Delivery, Found
 from daemon.importer.listing import Listing, Piece
@@ -52,8 +53,11 @@ class Courier(Protocol):
         Raises ImportFailedError where nothing can be listed any more.
         """
 
-    def sifted(self, portions: Iterable[Portion]) -> Iterator[Sifted]:
-        """Given portions, yield what is left of each. Raises ImportFailedError where that cannot be told."""
+    def sifted(self, portions: Iterable[Portion], rules: Rules) -> Iterator[Sifted]:
+        """Given portions and how rows are composed, yield what is left of each.
+
+        Raises ImportFailedError where that cannot be told.
+        """
 
     def deliver(self, key: str, pictures: Found) -> Delivery:
         """Given a key and its pictures, have them delivered; what became of them is known once they are finished."""
@@ -106,9 +110,9 @@ class Alone:
         while meanwhile():
             pass
 
-    def sifted(self, portions: Iterable[Portion]) -> Iterator[Sifted]:
-        """Given portions, yield what is left of each."""
-        return (sift(portion, self._carrier) for portion in portions)
+    def sifted(self, portions: Iterable[Portion], rules: Rules) -> Iterator[Sifted]:
+        """Given portions and how rows are composed, yield what is left of each."""
+        return (sift(portion, self._carrier, rules) for portion in portions)
 
     def deliver(self, key: str, pictures: Found) -> Delivery:
         """Given a key and its pictures, deliver them, unless that has turned out to be impossible."""
@@ -186,14 +190,14 @@ class Together:
         while waiting and len(min(self._porters, key=_pending).pending) < _LISTINGS:
             yield self._given(Order(waiting.popleft()), _LISTINGS)
 
-    def sifted(self, portions: Iterable[Portion]) -> Iterator[Sifted]:
-        """Given portions, yield what is left of each; others are sifted meanwhile."""
+    def sifted(self, portions: Iterable[Portion], rules: Rules) -> Iterator[Sifted]:
+        """Given portions and how rows are composed, yield what is left of each; others are sifted meanwhile."""
         if not self._is_started:
-            yield from Alone(self._carrier).sifted(portions)
+            yield from Alone(self._carrier).sifted(portions, rules)
             return
         under_way: deque[Order[Sifted]] = deque()
         for portion in portions:
-            under_way.append(self._given(Order(Sift(portion)), _PER_PORTER))
+            under_way.append(self._given(Order(Sift(portion, rules)), _PER_PORTER))
             while under_way and (under_way[0].is_done or len(under_way) > 2 * len(self._porters)):
                 yield self._finished(under_way.popleft())
         yield from map(self._finished, under_way)

@@ -86,7 +86,6 @@ class Terms:
     path_length: int | None  #: characters of a product image that the column takes
     max_file_size: int  #: bytes
     checksum: bool = False  #: compare the contents of everything
-    mirrors: bool = False  #: rows follow the catalogue, and are always composed
     dry_run: bool = False
     settle: float = 0.0  #: seconds that a new picture must have rested
 
@@ -119,11 +118,6 @@ class Carrier:
     def names(self, place: Place) -> Iterator[tuple[list[str], list[str]]]:
         """Given a place, yield names in it, and shards, as the exchange does. Raises OSError."""
         return self._exchange.names(place)
-
-    @property
-    def may_settle(self) -> bool:
-        """Whether times and rows can tell that nothing is left to do."""
-        return not (self._terms.checksum or self._terms.mirrors)
 
     def directories(self, pictures: Found) -> set[str]:
         """Given pictures, return the directories of the image roots where they lie."""

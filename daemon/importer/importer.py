@@ -126,7 +126,7 @@ class Importer:
             with courier(carrier, survey.total, self._plan.workers, sweeps=self._sweeps) as chosen:
                 self._list(exchange, survey, chosen)
                 self._skip(survey.keyless)
-                self._import(chosen.sifted(survey.portions()), exchange, chosen, carrier)
+                self._import(chosen.sifted(survey.portions(), self._plan.rules), exchange, chosen, carrier)
             self._retry_held(carrier)
 
     def _exchange(self) -> Exchange:
@@ -188,6 +188,13 @@ class Importer:
         """Let the host do what must not wait; the time that it takes is not the import's."""
         self._deadline += self._host.attend()
 
+    def _count_settled(self, sifted: Sifted) -> None:
+        self._figures.processed += sifted.products
+        self._figures.skipped_files += sifted.pictures
+        self._figures.skipped_products += len(sifted.bare)
+        for id_, onec_id in sifted.bare:
+            self._findings.without_picture(id_, onec_id)
+
     def _count_unmatched(self, unmatched: Found, exchange: Exchange) -> None:
         for name, places in unmatched.items():
             if _is_regular(exchange, places[0], name):
@@ -209,8 +216,7 @@ class Importer:
         The last one may be of no products: whatever is done between chunks is done between sections too.
         """
         section = sifted.section
-        self._figures.processed += sifted.products
-        self._figures.skipped_files += sifted.pictures
+        self._count_settled(sifted)
         self._count_unmatched(section.unmatched, exchange)
         catalogue = self._catalogue(lambda: (id_ for product in section.products for id_ in product.known_as))
         stock = Stock(section, self._media, catalogue, self._plan.rules, self._figures)

@@ -3,6 +3,7 @@
 It takes only what it needs: each module more is held as often as there are porters.
 """
 
+import gc
 import pickle
 import signal
 import sys
@@ -20,6 +21,9 @@ Task = Callable[[Carrier], Iterator[object]]
 #: What stands before each answer: how many bytes it has (0: there is none), and whether the task is done.
 HEAD = Struct("!I?")
 
+#: Objects made before cycles are looked for: a task makes many objects and few cycles.
+_GARBAGE = 100_000
+
 #: What a terminal and a service manager send to all processes at once; whoever gives tasks ends us.
 FOR_THE_PARENT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -28,6 +32,8 @@ def main() -> None:
     """Do the tasks that come by standard input, and answer on standard output, until whoever gives them has gone."""
     for number in FOR_THE_PARENT:
         signal.signal(number, signal.SIG_IGN)
+    gc.freeze()
+    gc.set_threshold(_GARBAGE)
     with suppress(EOFError, BrokenPipeError):
         carrier, sweeps = cast("tuple[Carrier, bool]", pickle.load(sys.stdin.buffer))  # noqa: S301  of our own parent
         if sweeps:

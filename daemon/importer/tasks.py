@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from daemon.composition import Rules
 from daemon.errors import ImportFailedError
 from daemon.importer.delivery import Carrier, Delivery, Found
 from daemon.importer.section import Portion
@@ -50,7 +51,8 @@ class Sift:
     """Join a portion, and take out what needs nothing."""
 
     portion: Portion
+    rules: Rules
 
     def __call__(self, carrier: Carrier) -> Iterator[Sifted]:
         """Given who can look at pictures, have it done, and yield what is left."""
-        yield sift(self.portion, carrier)
+        yield sift(self.portion, carrier, self.rules)

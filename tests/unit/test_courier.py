@@ -14,6 +14,7 @@ from support.bringers import Dying, DyingNames, Failing, Interrupted
 from support.descriptors import none_left_open
 from support.supplies import NAMES, ROOT, TERMS, Supply
 
+from daemon.composition import Rules
 from daemon.errors import ImportFailedError, MediaError
 from daemon.exchange import Place
 from daemon.images import decoder
@@ -145,16 +146,16 @@ def test_portions_come_back_in_their_order_without_what_is_settled(supply: Suppl
     with none_left_open(), supply.supplied(*keys) as supplied:
         portions = [replace(supplied.portion, products=rows(key)) for key in keys]
         with courier(supplied.carrier, 1_000_000 if porters else 1, porters, sweeps=False) as chosen:
-            found = list(chosen.sifted(portions))
+            found = list(chosen.sifted(portions, Rules("products", "")))
     assert [sifted.products for sifted in found] == [1] * 50
     assert [[product.onec_id for product in sifted.section.products] for sifted in found] == [["x"]] * 50
     assert [len(sifted.section.unmatched) for sifted in found] == [49] * 50
 
 
 def rows(key: str) -> Packed[list[Surveyed]]:
-    """Return two products, of which the first names its picture and the other has none."""
+    """Return two products, of which the first names its picture and the other says nothing that can be read."""
     settled: Surveyed = (1, key, key, True, (f"products/{key}/{key}_a.jpg", ()), None)
-    return Packed([pack([settled, (2, "x", "x", True, ("", ()), None)])])
+    return Packed([pack([settled, (2, "x", "x", True, None, None)])])
 
 
 # Delivering

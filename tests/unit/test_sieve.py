@@ -49,15 +49,19 @@ def supply(tmp_path: Path) -> Supply:
         return supply
 
 
-def sifted(supplied: Supplied, *rows: tuple[str, Said], named: tuple[str, ...] | None = None) -> Sifted:
+def sifted(
+    supplied: Supplied,
+    *rows: tuple[str, Said],
+    named: tuple[str, ...] | None = None,
+    rules: Rules = APPEND,
+) -> Sifted:
     """Return what is left of a section whose rows say this."""
     products = [
         (number, onec_id, onec_id.partition("#")[0], True, said, named)
         for number, (onec_id, said) in enumerate(rows)
     ]
-    return sift(
-        replace(supplied.portion, products=Packed([pack(products)]), limit=len(rows)), supplied.carrier
-    )
+    portion = replace(supplied.portion, products=Packed([pack(products)]), limit=len(rows))
+    return sift(portion, supplied.carrier, rules)
 
 
 def counted(sifted: Sifted) -> tuple[int, int, list[str]]:
@@ -82,10 +86,9 @@ def test_a_product_is_settled_only_if_nothing_would_change_or_be_counted(
 ) -> None:
     galleries = [gallery for length in range(3) for gallery in product(ENTRIES, repeat=length)]
     settled = 0
-    terms = replace(TERMS, mirrors=rules is MIRROR)
-    with supply.supplied("12", terms=terms) as supplied:
+    with supply.supplied("12") as supplied:
         for main, gallery, named in product(MAINS, galleries, CATALOGUES):
-            found = sifted(supplied, ("12", (main, gallery)), named=named)
+            found = sifted(supplied, ("12", (main, gallery)), named=named, rules=rules)
             if found.products:
                 settled += 1
                 row = Images(main, gallery)
@@ -118,12 +121,26 @@ def test_of_products_that_share_a_key_none_is_settled_unless_all_are(supply: Sup
 
 def test_others_are_settled_all_the_same(supply: Supply) -> None:
     with supply.supplied("12") as supplied:
-        assert counted(sifted(supplied, ("12", BOTH), ("34", ("", ())))) == (1, 2, ["34"])
+        assert counted(sifted(supplied, ("12", BOTH), ("34", None))) == (1, 2, ["34"])
 
 
-def test_a_product_without_pictures_is_left(supply: Supply) -> None:
+@pytest.mark.parametrize("main", [None, "", PLACEHOLDER])
+def test_a_product_of_which_there_is_no_picture_is_settled_and_told(supply: Supply, main: str | None) -> None:
     with supply.supplied("34") as supplied:
-        assert counted(sifted(supplied, ("34", ("", ())))) == (0, 0, ["34"])
+        found = sifted(supplied, ("34", (main, ())), ("34#1", (main, ())), named=())
+    assert counted(found) == (2, 0, [])
+    assert found.bare == [(0, "34"), (1, "34#1")]
+
+
+@pytest.mark.parametrize(
+    "said, named",
+    [(None, None), (("x.jpg", ()), None), (("", ("x.jpg",)), None), (("", ()), ("34_a.jpg",))],
+)
+def test_a_product_whose_row_or_catalogue_names_a_picture_that_nobody_sends_is_left(
+    supply: Supply, said: Said, named: tuple[str, ...] | None
+) -> None:
+    with supply.supplied("34") as supplied:
+        assert counted(sifted(supplied, ("34", said), named=named)) == (0, 0, ["34"])
 
 
 @pytest.mark.parametrize(
