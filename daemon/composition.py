@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from daemon.json_column import json_value
 from daemon.naming import file_name
 
 
@@ -57,13 +58,17 @@ class Images(NamedTuple):
     gallery: tuple[object, ...]
 
 
-#: The same as plain values; None where a row says something else.
-Said = tuple[str | None, tuple[object, ...]] | None
+#: A row's main image, and its gallery as JSON; None where it says something else.
+Said = tuple[str | None, str | None] | None
 
 
 def images_of(said: Said) -> Images | None:
-    """Given what a row says, return the images, None where that is something else."""
-    return Images(*said) if said else None
+    """Given what a row says, return the images, None where that is something else than a path and a list."""
+    if said is None:
+        return None
+    main, text = said
+    gallery = None if text is None else json_value(text)
+    return Images(main, tuple(gallery or ())) if gallery is None or isinstance(gallery, list) else None
 
 
 def compose(images: Images, pictures: Pictures, rules: Rules) -> Images:

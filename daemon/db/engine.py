@@ -14,8 +14,8 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError
 
 from daemon.db import sqlite
 from daemon.db.failures import reason_of, told
-from daemon.db.types import json_text, json_value
 from daemon.errors import ConfigurationError, DatabaseUnavailableError
+from daemon.json_column import json_text, json_value
 
 __all__ = ["Database", "process_name", "reason_of"]
 

@@ -20,6 +20,7 @@ from sqlalchemy import (
     literal,
     select,
     true,
+    type_coerce,
     update,
 )
 
@@ -27,7 +28,7 @@ from daemon.batches import batched
 from daemon.composition import Images, Said, images_of
 from daemon.db.among import among
 from daemon.db.mapping import Mapped
-from daemon.db.types import json_text
+from daemon.json_column import json_text
 from daemon.naming import is_text, is_uuid
 
 _BATCH = 5_000  # rows of a page
@@ -64,7 +65,7 @@ class Products:
         """
         c = self._columns
         follows = c.id.is_not(None) if last is None else c.id > last
-        return _listed(connection.execute(self._list(follows).order_by(c.id).limit(_BATCH)).all())
+        return _listed(connection.execute(self._list(connection, follows).order_by(c.id).limit(_BATCH)).all())
 
     def with_keys(self, connection: Connection, keys: Iterable[str]) -> Iterator[list[Listed]]:
         """Given canonical keys, yield the products that have them. A UUID is looked for in lower and in upper case."""
@@ -84,14 +85,14 @@ class Products:
         for some in batched(filter(is_text, keys), _KEYS):
             spellings = {spelling for key in some for spelling in _spellings(key)}
             prefixes = [spelling + mark for spelling in spellings for mark in marks]
-            equal = self._list(among(self._columns.onec_id, spellings))
-            for query in (equal, self._starting_with(prefixes, connection)):
+            equal = self._list(connection, among(self._columns.onec_id, spellings))
+            for query in (equal, self._starting_with(connection, prefixes)):
                 listed = _listed(connection.execute(query).all())
                 if products := [product for product in listed if product[0] not in seen]:
                     yield products
                     seen.update(id_ for id_, *_ in products)
 
-    def _starting_with(self, prefixes: Sequence[str], connection: Connection) -> Select[Any]:
+    def _starting_with(self, connection: Connection, prefixes: Sequence[str]) -> Select[Any]:
         """Return the question for the products whose onec_id has one of these beginnings.
 
         They are handed over as one table of ranges, whose every line an index answers: of as many conditions in one
@@ -102,14 +103,20 @@ class Products:
         first, end = _as_ranges_of_sqlite(ranges) if is_sqlite else _as_ranges_of_postgresql(ranges)
         onec_id = self._columns.onec_id
         if is_sqlite or getattr(onec_id.type, "collation", None) == _BYTES:
-            return self._list(and_(onec_id >= first, onec_id < end))
+            return self._list(connection, and_(onec_id >= first, onec_id < end))
         text = cast(onec_id, Text)  # the operators of the index that Django makes for LIKE
-        return self._list(and_(text.bool_op("~>=~")(first), text.bool_op("~<~")(end)))
+        return self._list(connection, and_(text.bool_op("~>=~")(first), text.bool_op("~<~")(end)))
 
-    def _list(self, condition: ColumnElement[bool]) -> Select[Any]:
+    def _list(self, connection: Connection, condition: ColumnElement[bool]) -> Select[Any]:
         c = self._columns
         is_active = c.is_active if "is_active" in c else true()
-        return select(c.id, c.onec_id, is_active, c.main_image, c.gallery_images).where(condition)
+        return select(c.id, c.onec_id, is_active, c.main_image, self._gallery(connection)).where(condition)
+
+    def _gallery(self, connection: Connection) -> ColumnElement[Any]:
+        """Return the galleries as text: nearly all of them are read by another process, if at all."""
+        gallery = self._columns.gallery_images
+        # of anything else than text, which SQLite may hold, nothing is made
+        return type_coerce(gallery, Text) if connection.dialect.name == "sqlite" else cast(gallery, Text)
 
     def lock(self, connection: Connection, ids: Sequence[Any]) -> dict[Any, ProductRow]:
         """Given ids, lock the rows until the end of the transaction and return them as they are now.
@@ -120,7 +127,7 @@ class Products:
         c = self._columns
         found: dict[Any, ProductRow] = {}
         for some in batched(ids, _IDS):
-            query = select(c.id, c.onec_id, c.main_image, c.gallery_images).where(among(c.id, some))
+            query = select(c.id, c.onec_id, c.main_image, self._gallery(connection)).where(among(c.id, some))
             # as weakly as a write needs: a row that an order refers to is not held
             locking = query.with_for_update(skip_locked=True, key_share=True)
             for id_, onec_id, main, gallery in connection.execute(locking).all():
@@ -179,6 +186,4 @@ def _text(value: object) -> str | None:
 
 def _said(main: object, gallery: object) -> Said:
     path = _text(main)
-    if path != main or not (gallery is None or isinstance(gallery, list)):
-        return None
-    return path, tuple(gallery or ())
+    return (path, gallery) if path == main and (gallery is None or isinstance(gallery, str)) else None

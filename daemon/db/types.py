@@ -1,6 +1,5 @@
 """Column types that mean the same on SQLite and PostgreSQL."""
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,7 +7,7 @@ from sqlalchemy import BigInteger, DateTime, Dialect, Integer, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from daemon.naming import is_text
+from daemon.json_column import json_text, json_value
 
 #: A 64-bit row id; SQLite counts only INTEGER ones up by itself.
 RowId = BigInteger().with_variant(Integer(), "sqlite")
@@ -62,26 +61,6 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ANN401, ARG002
         """Return the aware datetime for what was stored, None where that is no time."""
         return as_time(value)
-
-
-class Unreadable(str):
-    """What stands in a JSON column and is no JSON, or more than Python can read."""
-
-    __slots__ = ()
-
-
-def json_text(value: Any) -> str:  # noqa: ANN401  any value that JSON knows
-    """Given a value, return its JSON, readable for people as far as it can be stored."""
-    text = json.dumps(value, ensure_ascii=False)
-    return text if is_text(text) else json.dumps(value)  # halves of a character are stored escaped
-
-
-def json_value(text: str | bytes) -> Any:  # noqa: ANN401
-    """Given JSON as a database holds it, return its value, Unreadable where it cannot be read."""
-    try:
-        return json.loads(text) if isinstance(text, bytes) or is_text(text) else Unreadable(text)
-    except (ValueError, RecursionError):  # too many levels, or digits in a number
-        return Unreadable(text if isinstance(text, str) else text.decode(errors="surrogateescape"))
 
 
 class TolerantJson(TypeDecorator[Any]):

@@ -36,7 +36,7 @@ def survey(number: int) -> int:
         for start in range(0, number, BATCH):
             onec_ids = list(some(range(start, min(start + BATCH, number)), number))
             joined.add_products(
-                [(onec_id, onec_id, True, ("", ())) for onec_id in onec_ids], {}, lambda _id, _onec_id: None
+                [(onec_id, onec_id, True, ("", "[]")) for onec_id in onec_ids], {}, lambda _id, _onec_id: None
             )
             pictures = [f"{onec_id}_{UUID(int=1)}.jpg" for onec_id in onec_ids]
             joined.add_pictures(piece(Place(0, ""), pictures, names))

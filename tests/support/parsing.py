@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 
 from daemon import catalogue
 from daemon.config.loading import load
-from daemon.db.types import Unreadable, json_text, json_value
 from daemon.errors import CatalogueError, ConfigurationError
+from daemon.json_column import Unreadable, json_text, json_value
 from daemon.naming import is_text
 from daemon.state import State
 from daemon.triggers import order

@@ -20,7 +20,7 @@ from daemon.storing import Preview, Store
 
 ROOT = "goods/import_files"
 NAMES = PictureNames.from_patterns(["jpg", "jpeg", "png"], [])
-_BARE = ("", ())  # what the row of a new product says
+_BARE = ("", "[]")  # what the row of a new product says
 _MANY = 1_000_000  # products that porters are worth for
 TERMS = Terms("products", None, max_file_size=1 << 20)
 

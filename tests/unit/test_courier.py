@@ -154,7 +154,7 @@ def test_portions_come_back_in_their_order_without_what_is_settled(supply: Suppl
 
 def rows(key: str) -> Packed[list[Surveyed]]:
     """Return two products, of which the first names its picture and the other says nothing that can be read."""
-    settled: Surveyed = (1, key, key, True, (f"products/{key}/{key}_a.jpg", ()), None)
+    settled: Surveyed = (1, key, key, True, (f"products/{key}/{key}_a.jpg", "[]"), None)
     return Packed([pack([settled, (2, "x", "x", True, None, None)])])
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Dialect
 from sqlalchemy.dialects import postgresql, sqlite
 
-from daemon.db.types import TolerantJson, Unreadable, UtcDateTime, as_time, json_text, json_value
+from daemon.db.types import TolerantJson, UtcDateTime, as_time
+from daemon.json_column import Unreadable, json_text, json_value
 
 NOON = datetime(2025, 11, 26, 12, 20, 30, 500, tzinfo=UTC)
 MOSCOW = timezone(timedelta(hours=3))

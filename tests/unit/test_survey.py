@@ -25,7 +25,7 @@ VARIANT = "24062354-2f7b-11ee-998f-fa163e775e1f"
 NAMES = PictureNames.from_patterns(["jpg", "png"], ["*_draft.jpg"])
 ALL = Selection()
 HERE, THERE, ELSEWHERE = Place(0, "00"), Place(0, "01"), Place(1, "")
-BARE = ("", ())  # what the row of a new product says
+BARE = ("", "[]")  # what the row of a new product says
 
 Products = Iterable[tuple[str | None, bool]]
 
