@@ -17,12 +17,10 @@ from daemon.importer.section import Portion
 from daemon.importer.sieve import Sifted, sift
 from daemon.importer.tasks import Deliver, Delivered, Sift
 
-_MANY = 500  # products whose pictures may be worth other processes, if they have to be copied
-#: Products that take longer to be looked at than other processes to start.
-MANY_TO_LOOK_AT = 5_000
+#: Products whose pictures are worth the start of other processes.
+MANY = 500
 
 _PER_PORTER = 4  # quick orders, of which all but one wait
-_SIFTED_AHEAD = 2  # portions for each porter, whose sections wait for those before them
 _PER_SLOW_PORTER = 2  # orders where even one key takes long: a stop waits for them
 _LISTINGS = 20  # directories that wait to be listed
 _MOST_KEYS = 100  # of an order
@@ -71,18 +69,13 @@ def courier(carrier: Carrier, products: int, workers: int, *, sweeps: bool) -> I
     The media are swept first where that is wanted; porters do it while pictures are listed. Raises ImportFailedError
     where no process can be started.
     """
-    is_large = workers > 1 and products >= MANY_TO_LOOK_AT
-    if sweeps and not is_large:
-        carrier.sweep()
-    if workers == 1 or products < _MANY:
+    if workers == 1 or products < MANY:
+        if sweeps:
+            carrier.sweep()
         yield Alone(carrier)
         return
-    with closing(Crew(carrier, workers)) as crew:
-        if is_large:
-            crew.start(sweeps=sweeps)
-            yield Together(carrier, crew)
-        else:
-            yield Helped(carrier, crew)
+    with closing(Crew(carrier, workers, sweeps=sweeps)) as crew:
+        yield Together(carrier, crew)
 
 
 class Alone:
@@ -136,16 +129,54 @@ class _Sent:
             raise self.error
 
 
-class Helped(Alone):
-    """Looks at pictures itself, and has them delivered by porters."""
+class Together:
+    """Has everything done by porters."""
 
     def __init__(self, carrier: Carrier, crew: Crew) -> None:
         """Given who would do the work, and the porters that do."""
-        super().__init__(carrier)
+        self._carrier = carrier
         self._crew = crew
         self._sent: list[_Deliveries] = []
         self._wanted: list[tuple[Delivery, Found]] = []
         self._keys = 1  # of the next order
+
+    def listed(self, listings: Iterable[Listing], meanwhile: Step) -> Iterator[Piece]:
+        """Given listings, yield the pieces of them and of what lies below; the other work is done here meanwhile."""
+        waiting = deque(listings)
+        under_way: list[Order[Piece]] = []
+        while waiting or under_way:
+            under_way += self._listing(waiting)
+            for piece in chain.from_iterable(order.answers() for order in under_way):
+                waiting += piece.below
+                yield piece
+            under_way = [order for order in under_way if not order.is_done]
+            if under_way and not meanwhile():
+                self._crew.receive(None)
+            self._crew.receive_all()
+        while meanwhile():
+            pass
+
+    def _listing(self, waiting: deque[Listing]) -> Iterator[Order[Piece]]:
+        """Yield orders for listings that wait, as many as keep porters at work while a step of other work is done."""
+        while waiting and self._crew.has_room(_LISTINGS):
+            order: Order[Piece] = Order()
+            self._crew.give(waiting.popleft(), order, _LISTINGS)
+            yield order
+
+    def sifted(self, portions: Iterable[Portion], rules: Rules) -> Iterator[Sifted]:
+        """Given portions and how rows are composed, yield what is left of each; the next are sifted meanwhile."""
+        under_way: deque[Order[Sifted]] = deque()
+        for portion in portions:
+            under_way.append(Order())
+            self._crew.give(Sift(portion, rules), under_way[-1], _PER_PORTER)
+            while under_way and (under_way[0].is_done or len(under_way) > self._crew.number):
+                yield self._finished(under_way.popleft())
+        yield from map(self._finished, under_way)
+
+    def _finished(self, order: Order[Sifted]) -> Sifted:
+        self._crew.finish(order)
+        (sifted,) = order.answers()
+        return sifted
 
     def deliver(self, key: str, pictures: Found) -> Delivery:
         """Given a key and its pictures, put them into the next order."""
@@ -164,8 +195,9 @@ class Helped(Alone):
         return _Ordered(sent, self._crew)
 
     def _order(self) -> None:
-        most = _PER_PORTER if self._keys > 1 else _PER_SLOW_PORTER
-        self._sent.append(self._crew.give(_Deliveries(self._wanted, self._adapt), most))
+        task = Deliver([(delivery.directory, found) for delivery, found in self._wanted])
+        self._sent.append(_Deliveries(self._wanted, self._adapt))
+        self._crew.give(task, self._sent[-1], _PER_PORTER if self._keys > 1 else _PER_SLOW_PORTER)
         self._wanted = []
 
     def _adapt(self, keys: int, seconds: float) -> None:
@@ -173,60 +205,27 @@ class Helped(Alone):
         self._keys = min(max(1, int(keys * _LONG / max(seconds, 1e-6))), 2 * keys, _MOST_KEYS)
 
 
-class Together(Helped):
-    """Has everything done by porters, which have been started."""
-
-    def listed(self, listings: Iterable[Listing], meanwhile: Step) -> Iterator[Piece]:
-        """Given listings, yield the pieces of them and of what lies below; the other work is done here meanwhile."""
-        waiting = deque(listings)
-        under_way: list[Order[Piece]] = []
-        while waiting or under_way:
-            while waiting and self._crew.has_room(_LISTINGS):
-                under_way.append(self._crew.give(Order(waiting.popleft()), _LISTINGS))
-            for piece in chain.from_iterable(order.answers() for order in under_way):
-                waiting += piece.below
-                yield piece
-            under_way = [order for order in under_way if not order.is_done]
-            if under_way:
-                self._crew.receive(0 if meanwhile() else None)
-        while meanwhile():
-            pass
-
-    def sifted(self, portions: Iterable[Portion], rules: Rules) -> Iterator[Sifted]:
-        """Given portions and how rows are composed, yield what is left of each; the next are sifted meanwhile."""
-        under_way: deque[Order[Sifted]] = deque()
-        for portion in portions:
-            under_way.append(self._crew.give(Order(Sift(portion, rules)), _PER_PORTER))
-            while under_way and (under_way[0].is_done or len(under_way) > _SIFTED_AHEAD * self._crew.number):
-                yield self._finished(under_way.popleft())
-        yield from map(self._finished, under_way)
-
-    def _finished(self, order: Order[Sifted]) -> Sifted:
-        self._crew.finish(order)
-        (sifted,) = order.answers()
-        return sifted
-
-
 class _Deliveries(Order[Delivered]):
     """An order of several keys, of which deliveries are to tell what came of it."""
 
     def __init__(self, wanted: Sequence[tuple[Delivery, Found]], adapt: Callable[[int, float], None]) -> None:
-        super().__init__(Deliver([(delivery.directory, found) for delivery, found in wanted]))
+        super().__init__()
         self._wanted = wanted
         self._adapt = adapt
 
-    def take(self, answer: Delivered) -> None:
+    def take(self, answer: bytes) -> None:
         """Note what became of the pictures, and how long that took."""
         super().take(answer)
-        for (delivery, pictures), told in zip(self._wanted, answer.deliveries, strict=False):
-            delivery.take(told, pictures)
-        self._adapt(len(self._wanted), answer.seconds)
+        for delivered in self.answers():
+            for (delivery, pictures), told in zip(self._wanted, delivered.deliveries, strict=False):
+                delivery.take(told, pictures)
+            self._adapt(len(self._wanted), delivered.seconds)
+            if delivered.error:
+                self.fail(delivered.error)
 
     def finish(self) -> None:
         """Raise the error that ended the deliveries early."""
-        for answer in self.answers():
-            if answer.error:
-                raise answer.error
+        deque(self.answers(), maxlen=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from daemon.db.products import Listed, Products
 from daemon.errors import ImportFailedError, StoppedError, TimeLimitError
 from daemon.exchange import Exchange, Place
 from daemon.importer.chunks import Chunk, Delivered, in_order
-from daemon.importer.courier import MANY_TO_LOOK_AT, Courier, courier
+from daemon.importer.courier import MANY, Courier, courier
 from daemon.importer.delivery import Carrier, Delivery, Found
 from daemon.importer.findings import Findings
 from daemon.importer.host import Host
@@ -73,7 +73,7 @@ class Importer:
         DatabaseUnavailableError and StoppedError.
         """
         self._pages = iter(self._host.patiently(partial(self._around, keys))) if keys else self._all_pages()
-        while (keys or survey.total < MANY_TO_LOOK_AT) and self._take_page(survey):
+        while (keys or survey.total < MANY) and self._take_page(survey):
             pass
 
     def _take_page(self, survey: Survey) -> bool:
@@ -92,8 +92,9 @@ class Importer:
         """Yield all products, each page in a transaction of its own: what must not wait is done in between."""
         last = None
         while page := self._host.patiently(partial(self._page, last)):
-            yield page
             last, *_ = page[-1]
+            yield page
+            del page  # it need not be there while the next one is read
             self._attend()
             if self._host.should_stop():
                 raise _stopped()

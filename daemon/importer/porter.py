@@ -31,27 +31,30 @@ Answer = TypeVar("Answer")
 
 
 class Order(Generic[Answer]):
-    """A task that was given to a porter, and what came of it."""
+    """What comes of a task that was given to a porter."""
 
-    def __init__(self, task: Callable[[Carrier], Iterator[Answer]]) -> None:
-        """Given the task."""
-        self.task = task
+    def __init__(self) -> None:
+        """Begin without an answer."""
         self.is_done = False
-        self._answers: deque[Answer] = deque()
+        self._answers: deque[bytes] = deque()
         self._error: ImportFailedError | None = None
 
-    def take(self, answer: Answer) -> None:
-        """Given what the porter has answered, keep it."""
+    def take(self, answer: bytes) -> None:
+        """Given what the porter has answered, keep it as it came: few bytes take the place of many objects."""
         self._answers.append(answer)
 
-    def end(self, error: ImportFailedError | None = None) -> None:
-        """Let it be done; given an error, it will not be answered any more."""
+    def end(self) -> None:
+        """Take note that the porter has answered all."""
+        self.is_done = True
+
+    def fail(self, error: ImportFailedError) -> None:
+        """Given why nothing more will come of it, take note."""
         self.is_done, self._error = True, error
 
     def answers(self) -> Iterator[Answer]:
-        """Yield the answers that nobody has had yet. Raises ImportFailedError where the porter has died."""
+        """Yield the answers that nobody has had yet. Raises ImportFailedError where no more will come."""
         while self._answers:
-            yield self._answers.popleft()
+            yield pickle.loads(self._answers.popleft())  # noqa: S301  our own process
         if self._error:
             raise self._error
 
@@ -90,13 +93,13 @@ class Porter:
         """The descriptor that can be read where there is an answer, or where the process has died."""
         return self._answers.fileno()
 
-    def give(self, order: Order[Any]) -> None:
-        """Given an order, send its task. An order that a dead process has failed to take is done, with an error."""
+    def give(self, task: Callable[[Carrier], Iterator[Answer]], order: Order[Answer]) -> None:
+        """Given a task and the order for what comes of it, send it; where the process is dead, the order fails."""
         self.pending.append(order)
-        self._send(pack(order.task))
+        self._send(pack(task))
 
     def receive(self) -> None:
-        """Wait for an answer to the oldest order. If the process has died, all orders are done, with an error."""
+        """Wait for an answer to the oldest order. If the process has died, all orders fail."""
         try:
             length, is_done = HEAD.unpack(self._read(HEAD.size))
             data = self._read(length)
@@ -104,7 +107,7 @@ class Porter:
             self._died()
             return
         if data:
-            self.pending[0].take(pickle.loads(data))  # noqa: S301  our own process
+            self.pending[0].take(data)
         if is_done:
             self.pending.popleft().end()
 
@@ -149,7 +152,7 @@ class Porter:
             f"a process that delivers pictures has ended with status {self._process.wait()}"
         )
         while self.pending:
-            self.pending.popleft().end(error)
+            self.pending.popleft().fail(error)
 
 
 @contextmanager
