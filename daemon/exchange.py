@@ -7,15 +7,20 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeVar
 
 from daemon.directories import Directories
 from daemon.errors import RootsMissingError
 from daemon.naming import is_shard
 
 _BATCH = 10_000  # names held at once while a directory is listed
+
+Entry = TypeVar("Entry")
+
+_name_of: Callable[[os.DirEntry[str]], str] = attrgetter("name")
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -142,9 +147,12 @@ class Exchange:
         root = self._roots[place.root]
         root.trim()
         with suppress(FileNotFoundError), os.scandir(root.open(place.directory)) as entries:
-            for some in _in_batches(entries):
-                names = [entry.name for entry in some if _may_be_picture(entry.name)]
-                yield names, [] if place.directory else _shards(some)
+            if place.directory:
+                for some in _in_batches(map(_name_of, entries)):
+                    yield list(filter(_may_be_picture, some)), []
+            else:
+                for entry_batch in _in_batches(entries):
+                    yield list(filter(_may_be_picture, map(_name_of, entry_batch))), _shards(entry_batch)
 
     def directory(self, place: Place) -> int:
         """Given a place, return its descriptor. Raises OSError."""
@@ -175,10 +183,10 @@ def not_listed(error: OSError) -> str:
     return f"cannot be listed: {error.strerror}"
 
 
-def _in_batches(entries: Iterator[os.DirEntry[str]]) -> Iterator[list[os.DirEntry[str]]]:
+def _in_batches(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
     """Yield entries, many at once, and those that came before an error before it is raised."""
     while True:
-        batch: list[os.DirEntry[str]] = []
+        batch: list[Entry] = []
         try:
             batch.extend(islice(entries, _BATCH))
         except OSError:

@@ -67,11 +67,12 @@ def section_of(text: str) -> str:
     """Given a canonical key or the stem of a file name, return the section of the import it belongs to.
 
     A file name and every key it could belong to begin with the same text before the first ``_``, so they
-    always fall into the same section, wherever the file lies. UUIDs go by their shard, which keeps the
-    work in one directory; other codes often begin alike and are spread evenly by a checksum.
+    always fall into the same section, wherever the file lies. UUIDs go by halves of their shard, which keeps
+    the work in one directory; other codes often begin alike and are spread evenly by a checksum.
     """
     if _UUID_FIRST.match(text):
-        return text[:2].lower()
+        half = "-" if text[2] < "8" else "+"
+        return text[:2].lower() + half
     first = text.partition("_")[0]
     return f"~{crc32(first.encode(errors='surrogatepass')) & 0xFF:02x}"
 

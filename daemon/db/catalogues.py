@@ -1,12 +1,12 @@
 """What goods.xml said of the products' pictures, as the daemon keeps it, and the products it made."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
 from sqlalchemy import Connection, Table, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from daemon.batches import batched
 from daemon.catalogue import CatalogueProduct
@@ -15,10 +15,6 @@ from daemon.db.schema import ONEC_ID_LENGTH, catalogue
 from daemon.naming import canonical_id
 
 _IDS = 1_000  # ids in one statement
-
-#: Either dialect's insert; both can do the same when a row is there already.
-_Insert = postgresql.Insert | sqlite.Insert
-_INSERT: Mapping[str, Callable[[Table], _Insert]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +73,7 @@ def _upsert(
 ) -> None:
     if not values:
         return
-    insert = _INSERT[connection.dialect.name](table)
+    insert = _insert(connection.dialect.name, table)
     present = [field for field in fields if field in table.c]
     changes = {table.c[field]: insert.excluded[table.c[field].name] for field in present}
     differs = or_(*[column.is_distinct_from(new) for column, new in changes.items()])
@@ -89,7 +85,12 @@ def _upsert(
     connection.execute(statement, rows)
 
 
-def _touched(table: Table, insert: _Insert) -> dict[Any, Any]:
+def _insert(dialect: str, table: Table) -> Any:  # noqa: ANN401  either dialect's own, of one kind where it matters
+    """Return an insert that knows what to do when a row is there already; only the dialect in use is loaded."""
+    return import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
+
+
+def _touched(table: Table, insert: Any) -> dict[Any, Any]:  # noqa: ANN401
     if "updated_at" not in table.c:
         return {}
     return {table.c.updated_at: insert.excluded[table.c.updated_at.name]}

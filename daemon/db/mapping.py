@@ -4,7 +4,7 @@ import uuid
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     JSON,
@@ -20,14 +20,13 @@ from sqlalchemy import (
     Uuid,
     inspect,
 )
-from sqlalchemy.dialects.postgresql import DOMAIN
 from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.engine.reflection import Inspector
 from sqlalchemy.exc import NoSuchTableError, SAWarning
 from sqlalchemy.types import NullType, TypeEngine
 
 from daemon.db.engine import Database
-from daemon.db.types import TolerantJson, UtcDateTime
+from daemon.db.types import TolerantJson, UtcDateTime, is_of_postgresql
 from daemon.errors import SchemaError
 
 _MOST_TABLES = 30  # named where the one that is wanted is not there
@@ -175,8 +174,8 @@ def _checked_json(inspector: Inspector, names: Names) -> frozenset[str]:
 def _plain(column: ReflectedColumn, json: frozenset[str]) -> ReflectedColumn:
     """Return a column with the type that counts."""
     kind = column["type"]
-    if isinstance(kind, DOMAIN):
-        return {**column, "type": kind.data_type}
+    if is_of_postgresql(kind, "DOMAIN"):
+        return {**column, "type": cast("Any", kind).data_type}
     return {**column, "type": TolerantJson()} if column["name"] in json else column
 
 

@@ -21,12 +21,11 @@ from sqlalchemy import (
     Time,
     Uuid,
 )
-from sqlalchemy.dialects.postgresql import INTERVAL
 from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.types import TypeEngine
 
 from daemon.db.mapping import Mapped, fresh_text, key_of_other
-from daemon.db.types import TolerantJson
+from daemon.db.types import TolerantJson, is_of_postgresql
 from daemon.errors import SchemaError
 
 #: The first type that fits decides, so the narrower ones stand before the wider.
@@ -41,7 +40,6 @@ _NEUTRAL: Mapping[type[TypeEngine[Any]], Callable[[datetime, Any], Any]] = {
     Date: lambda now, _kind: now.date(),
     Time: lambda now, _kind: now.time(),
     Interval: lambda _now, _kind: timedelta(0),
-    INTERVAL: lambda _now, _kind: timedelta(0),
     JSON: lambda _now, _kind: {},
     TolerantJson: lambda _now, _kind: {},
     ARRAY: lambda _now, _kind: [],
@@ -83,6 +81,8 @@ def _unique(column: ReflectedColumn, now: datetime) -> Any:  # noqa: ANN401  as 
 
 
 def _neutral(column: ReflectedColumn, now: datetime) -> Any:  # noqa: ANN401
+    if is_of_postgresql(column["type"], "INTERVAL"):
+        return timedelta(0)
     for kind, value in _NEUTRAL.items():
         if isinstance(column["type"], kind):
             return value(now, column["type"])

@@ -47,7 +47,7 @@ _PRODUCT: Mapping[str, tuple[TypeEngine[Any], str | None]] = {
     "name": (Text(), "''"),
     "is_active": (Boolean(), "true"),
     "main_image": (String(255), "''"),
-    "gallery_images": (Json, "'[]'"),
+    "gallery_images": (Json(), "'[]'"),
     "updated_at": (UtcDateTime(), "now"),
 }
 
@@ -59,7 +59,7 @@ _SESSION: Mapping[str, tuple[TypeEngine[Any], str | None]] = {
     "started_at": (UtcDateTime(), "now"),
     "updated_at": (UtcDateTime(), "now"),
     "finished_at": (UtcDateTime(), None),
-    "report_details": (Json, "'{}'"),
+    "report_details": (Json(), "'{}'"),
     "error_message": (Text(), "''"),
 }
 
@@ -75,7 +75,7 @@ catalogue = Table(
     "onec_images_catalogue",
     _own,
     Column("onec_id", Text, primary_key=True),
-    Column("pictures", Json, nullable=False),
+    Column("pictures", Json(), nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
 )
 

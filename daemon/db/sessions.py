@@ -23,13 +23,12 @@ from sqlalchemy import (
     literal,
     select,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DataError, IntegrityError
 
 from daemon.db.failures import reason_of
 from daemon.db.mapping import Mapped
 from daemon.db.neutral import neutral_values
-from daemon.db.types import as_time
+from daemon.db.types import as_time, is_of_postgresql
 from daemon.errors import SchemaError
 from daemon.naming import is_text
 
@@ -310,7 +309,7 @@ class Sessions:
             is_json = (func.typeof(details) == "text") & (func.json_valid(details) == 1)
             return case((is_json, func.json_extract(details, f"$.{name}")))
         found: ColumnElement[Any] = details[name].as_string()
-        if isinstance(details.type, JSONB):
+        if is_of_postgresql(details.type, "JSONB"):
             return found
         # plain json keeps escapes of what is no character, and refuses to be looked into then
         return case((~cast(details, Text).regexp_match(_NO_CHARACTER), found))

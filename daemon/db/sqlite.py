@@ -12,6 +12,8 @@ from urllib.parse import quote
 
 PATIENCE = 120.0  # seconds that SQLite waits for another writer
 
+_CACHE = 256  # KiB; an import passes through a table once, and the kernel keeps what is read again
+
 _ATTEMPTS = 5  # to open a file for reading while others begin or end their work on it
 
 # of the file format: what the header of a file in WAL mode says, and the bytes that readers lock
@@ -48,6 +50,7 @@ def to_write(file: Path, *, create: bool, patience: float = PATIENCE) -> sqlite3
     connection = _opened(file, "mode=rwc" if create else "mode=rw", patience)
     try:
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute(f"PRAGMA cache_size={-_CACHE}")
         is_new = create and connection.execute("PRAGMA page_count").fetchone() == (0,)
         mode = connection.execute(f"PRAGMA journal_mode{'=WAL' if is_new else ''}").fetchone()
         if mode == ("wal",):  # safe there against all but the loss of the last commits

@@ -3,8 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Integer, Text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from daemon.json_column import json_text, json_value
@@ -78,5 +77,24 @@ class TolerantJson(TypeDecorator[Any]):
         return json_value(value) if isinstance(value, str) else value
 
 
-#: JSON of the daemon's own tables.
-Json = JSONB(none_as_null=True).with_variant(TolerantJson(), "sqlite")
+class Json(TypeDecorator[Any]):
+    """JSON of the daemon's own tables: jsonb on PostgreSQL, tolerant on SQLite."""
+
+    impl = JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Return the type that the dialect stores."""
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(TolerantJson())
+        return dialect.type_descriptor(_of_dialect(dialect, "jsonb")(none_as_null=True))
+
+
+def _of_dialect(dialect: Any, name: str) -> Any:  # noqa: ANN401  not all dialects have it
+    """Return one of a dialect's types: to import it by name would load the dialect for those who have another."""
+    return dialect.ischema_names[name]
+
+
+def is_of_postgresql(kind: TypeEngine[Any], name: str) -> bool:
+    """Given a type and the name of one that only PostgreSQL has, in capitals, return whether it is that one."""
+    return kind.__visit_name__ == name

@@ -110,34 +110,37 @@ def fill(url: str, number: int, first: int = 1) -> None:
     )
 
 
+PAGE = 4_000  # products
+
+
 def memory_of_listing(tables: Tables) -> int:
     """List every product and return how many bytes that took at most."""
     tracemalloc.start()
     try:
-        assert all(len(page) == 5_000 for page in pages(tables))
+        assert all(len(page) == PAGE for page in pages(tables))
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
 
 
 def test_a_large_table_is_listed_in_the_memory_of_a_small_one(tables: Tables, url: str) -> None:
-    fill(url, 10_000)
+    fill(url, 2 * PAGE)
     small = memory_of_listing(tables)
-    fill(url, 20_000, first=10_001)
+    fill(url, 4 * PAGE, first=2 * PAGE + 1)
     assert memory_of_listing(tables) < 1.2 * small
 
 
 def test_pages_follow_each_other_whatever_is_written_in_between(tables: Tables, url: str) -> None:
-    fill(url, 12_500)
+    fill(url, 2 * PAGE + 500)
     first = next_page(tables, None)
-    assert [id_ for id_, *_ in first] == list(range(1, 5_001))
-    sql.execute(url, "DELETE FROM products WHERE id IN (1, 5000, 5001)")
+    assert [id_ for id_, *_ in first] == list(range(1, PAGE + 1))
+    sql.execute(url, f"DELETE FROM products WHERE id IN (1, {PAGE}, {PAGE + 1})")  # noqa: S608
     add(url, "new")
     second = next_page(tables, first[-1][0])
-    assert [id_ for id_, *_ in second] == list(range(5_002, 10_002))
+    assert [id_ for id_, *_ in second] == list(range(PAGE + 2, 2 * PAGE + 2))
     third = next_page(tables, second[-1][0])
-    assert [id_ for id_, *_ in third] == list(range(10_002, 12_502))
-    assert third[-1] == (12_501, "new", True, ("", "[]"))
+    assert [id_ for id_, *_ in third] == list(range(2 * PAGE + 2, 2 * PAGE + 502))
+    assert third[-1] == (2 * PAGE + 501, "new", True, ("", "[]"))
     assert next_page(tables, third[-1][0]) == []
 
 

@@ -216,8 +216,12 @@ def test_a_key_and_every_name_it_could_own_are_in_one_section(
         assert section_of(key) == section_of(spelling + rest)
 
 
-def test_the_sections_of_uuids_are_their_shards() -> None:
-    assert section_of(UUID) == section_of(f"{UUID.upper()}_{PICTURE}") == shard_of(UUID)
+def test_the_sections_of_uuids_are_halves_of_their_shards() -> None:
+    assert section_of(UUID) == section_of(f"{UUID.upper()}_{PICTURE}")
+    digits = "0123456789abcdef"
+    sections = [section_of(f"{UUID[:2]}{digit}{UUID[3:]}") for digit in digits]
+    assert [sections.index(section) for section in sections] == [0] * 8 + [8] * 8
+    assert {section[:2] for section in sections} == {shard_of(UUID)}
 
 
 def test_codes_that_begin_alike_are_spread_over_many_sections() -> None:
