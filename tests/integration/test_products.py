@@ -110,7 +110,7 @@ def fill(url: str, number: int, first: int = 1) -> None:
     )
 
 
-PAGE = 4_000  # products
+PAGE = 3_000  # products
 
 
 def memory_of_listing(tables: Tables) -> int:
