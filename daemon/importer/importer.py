@@ -175,7 +175,7 @@ class Importer:
     def _import(
         self, sections: Iterable[Sifted], exchange: Exchange, courier: Courier, carrier: Carrier
     ) -> None:
-        wanted = takewhile(lambda _section: not self._interrupted, sections)
+        wanted = takewhile(self._goes_on, sections)
         chunks = (chunk for sifted in wanted for chunk in self._chunks(sifted, exchange, courier))
         for chunk in in_order(chunks, self._host.is_waiting):
             self._import_chunk(chunk, carrier)
@@ -184,6 +184,11 @@ class Importer:
             self._attend()
         if self._interrupted:
             raise self._interrupted
+
+    def _goes_on(self, _next: Sifted) -> bool:
+        """Return whether another section is begun."""
+        self._interrupted = self._interrupted or self._interruption()
+        return self._interrupted is None
 
     def _attend(self) -> None:
         """Let the host do what must not wait; the time that it takes is not the import's."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from support.workshop import Workshop, paths
@@ -15,6 +15,7 @@ from daemon import config
 from daemon import shop as shops
 from daemon.db.sessions import ImportType, Trigger
 from daemon.errors import DatabaseUnavailableError, StoppedError, TimeLimitError
+from daemon.importer import survey
 from daemon.importer.findings import Findings
 from daemon.importer.host import Host
 from daemon.importer.plan import Plan
@@ -105,6 +106,24 @@ def test_the_time_that_the_host_takes_does_not_count(shop: Workshop) -> None:
     shop.pictures("1_b.jpg", "2_b.jpg", "3_b.jpg")
     with pytest.raises(TimeLimitError):
         run(shop, Host(attend=lambda: attend() * 0))
+
+
+def test_a_stop_does_not_wait_for_products_of_which_nothing_is_left_to_do(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(survey, "_GROUP", 1)  # each product is a section
+    told: list[object] = []
+
+    class Told(Findings):
+        def without_picture(self, id_: Any, onec_id: str) -> None:
+            told.append((id_, onec_id))
+
+    shop.products("4", "5", "6")
+    run(shop, Host())
+    with pytest.raises(StoppedError):
+        run(shop, Host(should_stop=lambda: bool(told)), Told())
+    assert len(told) == 1
+    assert shop.sessions()[-1]["status"] == "failed"
 
 
 def test_a_stop_keeps_what_was_brought_over(shop: Workshop) -> None:
