@@ -89,7 +89,8 @@ def owner(stem: str, keys: Container[str], most_underscores: int) -> str | None:
     the longest one wins: ``12_3_a`` is a picture of ``12`` only where there is no ``12_3``. Candidates with
     more underscores than any key has are not tried.
     """
-    candidate = "_".join(stem.split("_", most_underscores + 1)[: most_underscores + 1])
+    parts = stem.split("_", most_underscores + 1)
+    candidate = "_".join(parts[:-1]) if len(parts) > most_underscores + 1 else stem
     while candidate not in keys:  # most names are written as keys are, which is quickly seen
         if (key := canonical(candidate)) in keys:
             return key

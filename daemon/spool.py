@@ -3,13 +3,12 @@
 import os
 from array import array
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
 from tempfile import TemporaryFile
 from typing import IO, Generic, TypeVar
 
 from daemon.packed import Packed, pack
 
-_MEMORY = 1 << 20  # bytes; a small import never touches the disk
+_MEMORY = 1 << 19  # bytes that are written at once; a small import never touches the disk
 
 Block = TypeVar("Block")
 
@@ -22,10 +21,10 @@ class Spool(Generic[Block]):
     """
 
     def __init__(self) -> None:
-        self._memory = bytearray()
         self._file: IO[bytes] | None = None
+        self._memory = bytearray()  # what is not in the file yet
+        self._written = 0  # bytes in the file
         self._extents: dict[str, array[int]] = {}  # offset and length of each block in turn
-        self._end = 0
 
     def put(self, section: str, block: Block) -> None:
         """Given a section and a block of plain values, keep the block. Raises OSError as ``put_packed`` does."""
@@ -36,24 +35,19 @@ class Spool(Generic[Block]):
 
         Raises OSError where the temporary directory is full.
         """
-        if self._file is None and self._end + len(data) > _MEMORY:
-            self._file = self._spilled()
-        if self._file is None:
-            self._memory += data
-        else:
-            _write(self._file, data, self._end)
-        extents = self._extents.setdefault(section, array("Q"))
-        extents.extend((self._end, len(data)))
-        self._end += len(data)
+        if len(self._memory) + len(data) > _MEMORY:
+            self._spill()
+        offset = self._written + len(self._memory)
+        self._memory += data
+        self._extents.setdefault(section, array("Q")).extend((offset, len(data)))
 
-    def _spilled(self) -> IO[bytes]:
-        """Return a file that holds what is in memory, and forget that."""
-        with ExitStack() as undone:
-            file = undone.enter_context(TemporaryFile(buffering=0))
-            _write(file, self._memory, 0)
-            undone.pop_all()
+    def _spill(self) -> None:
+        """Write what is in memory to the file, and forget it; nothing is forgotten where OSError is raised."""
+        if self._file is None:
+            self._file = TemporaryFile(buffering=0)  # noqa: SIM115  it is closed with the spool
+        _write(self._file, self._memory, self._written)
+        self._written += len(self._memory)
         self._memory.clear()
-        return file
 
     def blocks(self, sections: Iterable[str]) -> Packed[Block]:
         """Given sections, return the blocks of each, in the order in which they were put."""
@@ -64,8 +58,9 @@ class Spool(Generic[Block]):
         return zip(numbers, numbers, strict=True)
 
     def _read(self, offset: int, length: int) -> bytes | bytearray:
-        if self._file is None:
-            return self._memory[offset : offset + length]
+        start = offset - self._written
+        if start >= 0 or self._file is None:  # a block is never in both
+            return self._memory[start : start + length]
         return os.pread(self._file.fileno(), length, offset)
 
     def close(self) -> None:

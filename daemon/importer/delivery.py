@@ -165,12 +165,15 @@ class Carrier:
             return
         longest = (self._terms.path_length or sys.maxsize) - len(directory) - 1
         largest = self._terms.max_file_size
+        place, listed_in = None, -1  # nearly always the same for all
         for name, places in pictures.items():
             if len(places) > 1 or not name.isascii() or len(name) > longest:
                 continue
             try:
+                if places[0] is not place:
+                    place, listed_in = places[0], self._exchange.directory(places[0])
                 stored = os.stat(name, dir_fd=stored_in, follow_symlinks=False)
-                source = os.stat(name, dir_fd=self._exchange.directory(places[0]), follow_symlinks=False)
+                source = os.stat(name, dir_fd=listed_in, follow_symlinks=False)
             except OSError:
                 continue
             if is_current(source, stored) and not refusal(source, largest):

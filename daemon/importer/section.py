@@ -1,5 +1,6 @@
 """Products and the pictures that can be theirs, joined by name."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -102,7 +103,7 @@ class Portion:
         return Section(products[: self.limit], pictures, self._stored(keys), unmatched, keys, self.names)
 
     def _pictures(self, keys: Keys) -> tuple[dict[str, Found], Found]:
-        pictures: dict[str, Found] = {}
+        pictures: dict[str, Found] = defaultdict(dict)
         unmatched: Found = {}
         owner_of, is_selected = keys.owner, keys.is_selected  # a million times
         for place, names in self.pictures:
@@ -110,10 +111,10 @@ class Portion:
                 stem = name.rpartition(".")[0]
                 key = owner_of(stem)
                 if key is not None and is_selected(key):
-                    pictures.setdefault(key, {}).setdefault(name, []).append(place)
+                    pictures[key].setdefault(name, []).append(place)
                 elif self.selection.takes_unmatched(stem):
                     unmatched.setdefault(name, []).append(place)
-        return pictures, unmatched
+        return dict(pictures), unmatched
 
     def _stored(self, keys: Keys) -> dict[str, set[str]]:
         stored: dict[str, set[str]] = {}
