@@ -137,7 +137,8 @@ class Exchange:
 
     def places(self, directories: Collection[str] | None = None) -> list[Place]:
         """Return where a listing begins: the image roots, or the directories given, in each of them."""
-        return [Place(root, directory) for root in self._roots for directory in sorted(directories or {""})]
+        wanted = [""] if directories is None else sorted(directories)
+        return [Place(root, directory) for root in self._roots for directory in wanted]
 
     def names(self, place: Place) -> Iterator[tuple[list[str], list[str]]]:
         """Given a place, yield some of the names in it that may be pictures', and shards, which only image roots have.
