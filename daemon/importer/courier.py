@@ -216,7 +216,7 @@ class _Deliveries(Order[Delivered]):
     def take(self, answer: bytes) -> None:
         """Note what became of the pictures, and how long that took."""
         super().take(answer)
-        for delivered in self.answers():
+        for delivered in [*self.answers()]:
             for (delivery, pictures), told in zip(self._wanted, delivered.deliveries, strict=False):
                 delivery.take(told, pictures)
             self._adapt(len(self._wanted), delivered.seconds)

@@ -16,13 +16,14 @@ from support.supplies import NAMES, ROOT, TERMS, Supply
 
 from daemon.composition import Rules
 from daemon.errors import ImportFailedError, MediaError
-from daemon.exchange import Place
+from daemon.exchange import Exchange, Place
 from daemon.images import decoder
 from daemon.importer import porter
 from daemon.importer.courier import courier
-from daemon.importer.delivery import Terms
+from daemon.importer.delivery import Carrier, Found, Terms
 from daemon.importer.listing import Listing, Piece
 from daemon.importer.section import Surveyed
+from daemon.media import Media
 from daemon.packed import Packed, pack
 from daemon.storing import Result, Store
 
@@ -254,6 +255,29 @@ def test_an_error_of_the_media_ends_the_delivery(supply: Supply, porters: int) -
         supply.supplied(*keys, store=lambda _: Failing(100), porters=porters),
     ):
         pass
+
+
+@PORTERS
+def test_an_error_of_the_media_is_raised_in_the_end_and_what_came_before_is_told(
+    supply: Supply, porters: int
+) -> None:
+    keys = [f"{index:03}" for index in range(300)]
+    pictures: dict[str, Found] = {key: {f"{key}_a.jpg": [Place(0, "")]} for key in keys}
+    for key in keys:
+        supply.send(f"{key}_a.jpg")
+    with (
+        none_left_open(),
+        Exchange(supply.exchange, [ROOT]) as exchange,
+        Media(supply.media, "products", file_mode=0o644, dir_mode=0o755, min_free=0, durable=False) as media,
+    ):
+        media.prepare()
+        carrier = Carrier(exchange, media, Failing(100), TERMS)
+        with courier(carrier, 1_000_000 if porters else 1, porters, sweeps=False) as chosen:
+            deliveries = [chosen.deliver(key, found) for key, found in pictures.items()]
+            sent = chosen.send()
+            with pytest.raises(MediaError, match="full"):
+                sent.finish()
+    assert any(delivery.has_copied for delivery in deliveries)
 
 
 def test_a_porter_that_dies_ends_the_delivery(supply: Supply) -> None:
