@@ -115,7 +115,7 @@ class Importer:
         )
 
     def run(self, survey: Survey) -> None:
-        """Given a survey that has its products, import them.
+        """Given a survey for which products have been taken, list what is left of them, and import them.
 
         Raises ImportFailedError where the import cannot go on, and DatabaseUnavailableError.
         """

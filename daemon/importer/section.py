@@ -19,15 +19,17 @@ Surveyed = tuple[Any, str, str, bool, Said, tuple[str, ...] | None]
 
 
 class Product(NamedTuple):
-    """An active product that the import is about."""
+    """An active product that the import is about, as it was when it was listed.
+
+    images: on its row; None where that says something else.
+    named: the file names of its pictures in the catalogue; None where that does not know it.
+    """
 
     id: Any
     onec_id: str
     key: str
-    images: Images | None  #: on the row, when it was listed; None where it says something else
-    named: tuple[str, ...] | None = (
-        None  #: in the catalogue, when it was listed; None where that does not know it
-    )
+    images: Images | None
+    named: tuple[str, ...] | None = None
 
     @property
     def known_as(self) -> tuple[str, ...]:
@@ -77,9 +79,9 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """What was listed for some sections, and not joined yet.
+    """What was listed for some sections, not joined yet.
 
-    limit: products that the import is about, at most.
+    limit: how many of the products the import is about at most.
     """
 
     products: Packed[list[Surveyed]]
