@@ -17,8 +17,7 @@ from daemon.importer.section import Portion
 from daemon.importer.sieve import Sifted, sift
 from daemon.importer.tasks import Deliver, Delivered, Sift
 
-#: Products whose pictures are worth the start of other processes.
-MANY = 500
+_MANY = 500  # products whose pictures are worth the start of other processes
 
 _PER_PORTER = 4  # quick orders, of which all but one wait
 _PER_SLOW_PORTER = 2  # orders where even one key takes long: a stop waits for them
@@ -69,7 +68,7 @@ def courier(carrier: Carrier, products: int, workers: int, *, sweeps: bool) -> I
     The media are swept first where that is wanted; porters do it while pictures are listed. Raises ImportFailedError
     where no process can be started.
     """
-    if workers == 1 or products < MANY:
+    if workers == 1 or products < _MANY:
         if sweeps:
             carrier.sweep()
         yield Alone(carrier)

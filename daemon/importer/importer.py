@@ -14,7 +14,7 @@ from daemon.db.products import Listed, Products
 from daemon.errors import ImportFailedError, StoppedError, TimeLimitError
 from daemon.exchange import Exchange, Place
 from daemon.importer.chunks import Chunk, Delivered, in_order
-from daemon.importer.courier import MANY, Courier, courier
+from daemon.importer.courier import Courier, courier
 from daemon.importer.delivery import Carrier, Delivery, Found
 from daemon.importer.findings import Findings
 from daemon.importer.host import Host
@@ -30,6 +30,7 @@ from daemon.media import Media
 from daemon.naming import key_of, known_as
 from daemon.storing import Preview, Result, Store
 
+_VERY_MANY = 5_000  # products that are listed, and counted, before anything is done
 _CHUNK_SECONDS = 1.0  # of copying, after which a chunk is committed however few products it has
 _MOST_HELD = 50_000  # changes kept for a second try; a table locked as a whole must not fill the memory
 
@@ -69,20 +70,23 @@ class Importer:
     def take_products(self, survey: Survey, keys: frozenset[str]) -> None:
         """Given a survey and the keys it is about, list the products of these keys; none: those there are.
 
-        Where there are many, the others are listed by ``run``, while other processes list pictures. Raises
+        Of very many, the others are listed by ``run``, while other processes list pictures. Raises
         DatabaseUnavailableError and StoppedError.
         """
         self._pages = iter(self._host.patiently(partial(self._around, keys))) if keys else self._all_pages()
-        while (keys or survey.total < MANY) and self._take_page(survey):
+        while (keys or survey.total < _VERY_MANY) and self._take_page(survey):
             pass
 
     def _take_page(self, survey: Survey) -> bool:
         """Take in a page of products, and return whether there was one."""
         products = next(self._pages, None)
-        if products is not None:
-            survey.add_products(products, self._named(products), self._findings.without_key)
-            self._figures.total_products = survey.total
-        return products is not None
+        if products is None:
+            self._figures.total_products = (
+                survey.total
+            )  # a part of it would be a wrong number in a failed session
+            return False
+        survey.add_products(products, self._named(products), self._findings.without_key)
+        return True
 
     def _around(self, keys: frozenset[str]) -> list[list[Listed]]:
         with self._database.reading() as connection:

@@ -14,8 +14,8 @@ from support.workshop import Workshop, paths
 from daemon import config
 from daemon import shop as shops
 from daemon.db.sessions import ImportType, Trigger
-from daemon.errors import DatabaseUnavailableError, StoppedError, TimeLimitError
-from daemon.importer import survey
+from daemon.errors import DatabaseUnavailableError, RootsMissingError, StoppedError, TimeLimitError
+from daemon.importer import importer, survey
 from daemon.importer.findings import Findings
 from daemon.importer.host import Host
 from daemon.importer.plan import Plan
@@ -106,6 +106,17 @@ def test_the_time_that_the_host_takes_does_not_count(shop: Workshop) -> None:
     shop.pictures("1_b.jpg", "2_b.jpg", "3_b.jpg")
     with pytest.raises(TimeLimitError):
         run(shop, Host(attend=lambda: attend() * 0))
+
+
+@pytest.mark.parametrize("limit, told", [(3, 0), (4, 3)])
+def test_a_session_that_fails_says_how_many_products_there_are_or_that_it_does_not_know(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch, limit: int, told: int
+) -> None:
+    monkeypatch.setattr(importer, "_VERY_MANY", limit)
+    shutil.rmtree(shop.exchange)
+    with pytest.raises(RootsMissingError):
+        run(shop, Host())
+    assert shop.sessions()[-1]["report_details"]["total_products"] == told
 
 
 def test_a_stop_does_not_wait_for_products_of_which_nothing_is_left_to_do(
