@@ -2,15 +2,14 @@
 
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import takewhile
-from typing import Any
 
 from daemon.batches import batched
 from daemon.db.catalogues import Catalogue
 from daemon.db.engine import Database
-from daemon.db.products import Listed, Products
+from daemon.db.products import Products
 from daemon.errors import ImportFailedError, StoppedError, TimeLimitError
 from daemon.exchange import Exchange, Place
 from daemon.importer.chunks import Chunk, Delivered, in_order
@@ -18,6 +17,7 @@ from daemon.importer.courier import Courier, courier
 from daemon.importer.delivery import Carrier, Delivery, Found
 from daemon.importer.findings import Findings
 from daemon.importer.host import Host
+from daemon.importer.inventory import Inventory, Page
 from daemon.importer.listing import Listing
 from daemon.importer.plan import Plan
 from daemon.importer.rows import Change, Rows
@@ -25,9 +25,8 @@ from daemon.importer.section import Product, Section
 from daemon.importer.session import Session
 from daemon.importer.sieve import Sifted
 from daemon.importer.stock import Stock
-from daemon.importer.survey import Named, Survey
+from daemon.importer.survey import Survey
 from daemon.media import Media
-from daemon.naming import key_of, known_as
 from daemon.storing import Preview, Result, Store
 
 _VERY_MANY = 5_000  # products that are listed, and counted, before anything is done
@@ -53,16 +52,14 @@ class Importer:
         """Given the plan, both ends, the session that records it, who wants to know what is found, and the host."""
         self._plan = plan
         self._media = media
-        self._database = database
-        self._products = products
         self._rows = Rows(database, products, plan.rules)
         self._session = session
         self._figures = session.figures
-        self._known = catalogue
         self._findings = findings or Findings()
         self._host = host or Host()
+        self._inventory = Inventory(database, products, catalogue, self._host.patiently)
         self._deadline = time.monotonic() + plan.time_limit
-        self._pages: Iterator[list[Listed]] = iter(())
+        self._pages: Iterator[Page] = iter(())
         self._held: list[Change] = []
         self._interrupted: ImportFailedError | None = None
         self._untold: dict[str, Delivery] = {}  # by key, what was replaced and not all rows tell of yet
@@ -73,50 +70,22 @@ class Importer:
         Of very many, the others are listed by ``run``, while other processes list pictures. Raises
         DatabaseUnavailableError and StoppedError.
         """
-        self._pages = iter(self._host.patiently(partial(self._around, keys))) if keys else self._all_pages()
+        self._pages = self._inventory.pages(keys)
         while (keys or survey.total < _VERY_MANY) and self._take_page(survey):
             pass
 
     def _take_page(self, survey: Survey) -> bool:
-        """Take in a page of products, and return whether there was one."""
-        products = next(self._pages, None)
-        if products is None:
-            self._figures.total_products = (
-                survey.total
-            )  # a part of it would be a wrong number in a failed session
+        """Take in a page of products, and return whether there was one; then do what must not wait."""
+        page = next(self._pages, None)
+        if page is None:
+            # only now: a part of it would be a wrong number in a failed session
+            self._figures.total_products = survey.total
             return False
-        survey.add_products(products, self._named(products), self._findings.without_key)
+        survey.add_products(*page, self._findings.without_key)
+        self._attend()
+        if self._host.should_stop():
+            raise _stopped()
         return True
-
-    def _around(self, keys: frozenset[str]) -> list[list[Listed]]:
-        with self._database.reading() as connection:
-            return list(self._products.around(connection, keys))
-
-    def _all_pages(self) -> Iterator[list[Listed]]:
-        """Yield all products, each page in a transaction of its own: what must not wait is done in between."""
-        last = None
-        while page := self._host.patiently(partial(self._page, last)):
-            last, *_ = page[-1]
-            yield page
-            del page  # it need not be there while the next one is read
-            self._attend()
-            if self._host.should_stop():
-                raise _stopped()
-
-    def _page(self, last: Any) -> list[Listed]:  # noqa: ANN401  an id
-        with self._database.reading() as connection:
-            return self._products.page(connection, last)
-
-    def _named(self, products: Iterable[Listed]) -> Named:
-        """Return what the catalogue says of products when they are listed."""
-        return self._catalogue(
-            lambda: (
-                id_
-                for _, onec_id, is_active, _ in products
-                if is_active and onec_id and (key := key_of(onec_id))
-                for id_ in known_as(onec_id, key)
-            )
-        )
 
     def run(self, survey: Survey) -> None:
         """Given a survey for which products have been taken, list what is left of them, and import them.
@@ -212,14 +181,6 @@ class Importer:
                 self._findings.unmatched(exchange.path(places[0], name))
             exchange.trim()  # they may lie in any number of directories
 
-    def _catalogue(self, ids: Callable[[], Iterable[str]]) -> Named:
-        """Return what the catalogue says of canonical onec_ids now."""
-        return self._host.patiently(partial(self._pictures_of, self._known, ids)) if self._known else {}
-
-    def _pictures_of(self, catalogue: Catalogue, ids: Callable[[], Iterable[str]]) -> Named:
-        with self._database.reading() as connection:
-            return catalogue.pictures_of(connection, ids())
-
     def _chunks(self, sifted: Sifted, exchange: Exchange, courier: Courier) -> Iterator[Chunk]:
         """Yield chunks whose pictures are being delivered; none follows once the import is interrupted.
 
@@ -228,7 +189,9 @@ class Importer:
         section = sifted.section
         self._count_settled(sifted)
         self._count_unmatched(section.unmatched, exchange)
-        catalogue = self._catalogue(lambda: (id_ for product in section.products for id_ in product.known_as))
+        catalogue = self._inventory.catalogue(
+            lambda: (id_ for product in section.products for id_ in product.known_as)
+        )
         stock = Stock(section, self._media, catalogue, self._plan.rules, self._figures)
         for products in self._delivered(section, courier):
             yield Chunk(products, courier.send(), section, stock)
