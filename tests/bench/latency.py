@@ -9,10 +9,11 @@ from bench.databases import Make
 from bench.figures import Figure, Outcome, Target, percentile
 from bench.onlookers import seen
 from bench.pairs import tell
-from bench.processes import FailedError, cpu_time
+from bench.processes import FailedError
 from bench.services import SETTINGS, SETTLE, Service, service
 from bench.sites import Site
 from bench.trees import Tree, name, onec_ids, put, shards
+from support.usage import cpu_time
 
 _PICTURES = 300
 _SIZE = 100_000  # bytes

@@ -6,11 +6,12 @@ from contextlib import contextmanager
 
 from bench.figures import Figure, Outcome, Target
 from bench.pairs import tell
-from bench.processes import FailedError, Memory, memory
+from bench.processes import FailedError
 from bench.sites import Site
 from bench.stands import Stand
 from bench.trees import Tree
 from support.commands import start
+from support.usage import Memory, memory
 
 _PRODUCTS = 370_000  # which have a million pictures
 _FEW = 1_000

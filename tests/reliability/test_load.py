@@ -8,10 +8,11 @@ import uuid
 
 import pytest
 from support.daemon_process import Daemon, daemon, eventually
-from support.held import Held, held_by, memory_of
+from support.held import Held, held_by
 from support.losses import Figures
 from support.triggers import Triggers
 from support.upshot import Witness, assert_nothing_lost, whole
+from support.usage import memory
 from support.workshop import Workshop
 
 _MB = 1 << 20
@@ -123,7 +124,7 @@ def test_a_million_pictures_are_imported_in_little_memory(
         until = time.monotonic() + 3600
         while not lite.database.execute("SELECT 1 FROM import_sessions WHERE finished_at IS NOT NULL"):
             assert time.monotonic() < until
-            most = max(most, memory_of(service))
+            most = max(most, memory(service.running.pid).pss)
             time.sleep(0.2)
         [session] = [session for session in lite.sessions() if session["trigger"] == "startup"]
         details = session["report_details"]

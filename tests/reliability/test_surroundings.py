@@ -17,11 +17,11 @@ from support import filesystems, sql, strace
 from support.commands import WarmStarter
 from support.daemon_process import daemon, eventually
 from support.deeds import PRODUCT, Tree
-from support.held import memory_of
 from support.losses import Figures
 from support.postgres import server
 from support.proxies import Proxy, proxy
 from support.upshot import Witness, assert_no_trace_is_left, assert_nothing_lost, whole
+from support.usage import memory
 from support.workshop import Workshop
 
 _MANY = [f"{number:03}" for number in range(200)]
@@ -166,13 +166,13 @@ def test_a_flood_while_the_database_is_away_is_held_in_little_memory(
     (served.root / "zz").mkdir()
     with remote(served) as network, daemon(served) as service:
         service.wait_for_session(trigger="startup")
-        before = memory_of(service)
+        before = memory(service.running.pid).pss
         with network.down():
             for number in range(amount):
                 (served.root / "zz" / f"x{number}_a.jpg").touch()
             send(served, 1)
             eventually(lambda: service.status["degraded"])
-            grown = memory_of(service) - before
+            grown = memory(service.running.pid).pss - before
         with figures.case():
             assert grown < 50 << 20
             assert_nothing_lost(service)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from support import sql
 from support.daemon_process import Daemon
+from support.usage import memory
 
 _OURS = (
     "SELECT count(*) FROM pg_stat_activity"
@@ -29,21 +30,4 @@ def held_by(service: Daemon) -> Held:
     url = service.workshop.database.url
     connections = 1 if sql.is_sqlite(url) else sql.execute(url, _OURS)[0][0]
     threads = len(os.listdir(process / "task"))
-    return Held(memory_of(service), len(os.listdir(process / "fd")), threads, connections)
-
-
-def memory_of(service: Daemon) -> int:
-    """Return what a service and the processes it has started hold in memory, in bytes."""
-    own = service.running.pid
-    tasks = Path(f"/proc/{own}/task").glob("*/children")
-    return sum(
-        _memory(pid) for pid in (own, *(int(pid) for task in tasks for pid in task.read_text().split()))
-    )
-
-
-def _memory(pid: int) -> int:
-    try:
-        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    except (FileNotFoundError, ProcessLookupError):  # it has ended
-        return 0
-    return sum(int(line.split()[1]) << 10 for line in rollup.splitlines() if line.startswith("Pss:"))
+    return Held(memory(service.running.pid).pss, len(os.listdir(process / "fd")), threads, connections)
