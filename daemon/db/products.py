@@ -83,22 +83,20 @@ class Products:
         """Yield the products whose onec_id is one of some keys, or begins with one and a mark, each once."""
         seen: set[Any] = set()  # a rival of one key may have another one
         for some in batched(filter(is_text, keys), _KEYS):
-            spellings = {spelling for key in some for spelling in _spellings(key)}
-            prefixes = [spelling + mark for spelling in spellings for mark in marks]
-            equal = self._list(connection, among(self._columns.onec_id, spellings))
-            for query in (equal, self._starting_with(connection, prefixes)):
-                listed = _listed(connection.execute(query).all())
-                if products := [product for product in listed if product[0] not in seen]:
-                    yield products
-                    seen.update(id_ for id_, *_ in products)
+            ranges = [
+                bounds for key in some for spelling in _spellings(key) for bounds in _ranges(spelling, marks)
+            ]
+            listed = _listed(connection.execute(self._within(connection, ranges)).all())
+            if products := {product[0]: product for product in listed if product[0] not in seen}:
+                yield list(products.values())
+                seen.update(products)
 
-    def _starting_with(self, connection: Connection, prefixes: Sequence[str]) -> Select[Any]:
-        """Return the question for the products whose onec_id has one of these beginnings.
+    def _within(self, connection: Connection, ranges: Sequence[Sequence[str]]) -> Select[Any]:
+        """Return the question for the products whose onec_id lies in one of some ranges, the ends of which are not in.
 
-        They are handed over as one table of ranges, whose every line an index answers: of as many conditions in one
-        question, planning alone would take most of the time. Ranges are of bytes, whatever the collation.
+        They are handed over as one table, whose every line an index answers: of as many conditions in one question,
+        planning alone would take most of the time. Ranges are of bytes, whatever the collation.
         """
-        ranges = [[prefix, prefix[:-1] + chr(ord(prefix[-1]) + 1)] for prefix in prefixes]
         is_sqlite = connection.dialect.name == "sqlite"
         first, end = _as_ranges_of_sqlite(ranges) if is_sqlite else _as_ranges_of_postgresql(ranges)
         onec_id = self._columns.onec_id
@@ -157,6 +155,13 @@ class Products:
 
 def _spellings(key: str) -> set[str]:
     return {key, key.upper()} if is_uuid(key) else {key}
+
+
+def _ranges(text: str, marks: str) -> Iterator[tuple[str, str]]:
+    """Yield the range in which only a text itself lies, and those of what begins with it and a mark."""
+    yield text, text + "\x01"  # \x00 would end it for PostgreSQL
+    for mark in marks:
+        yield text + mark, text + chr(ord(mark) + 1)
 
 
 def _as_ranges_of_sqlite(ranges: Sequence[Sequence[str]]) -> tuple[ColumnElement[str], ColumnElement[str]]:
