@@ -103,6 +103,8 @@ class Session:
 
     def _begin(self) -> None:
         self._is_recorded = True
+        if self.figures.total_products:  # else what there is to do is not known yet
+            self._advance(time.monotonic())
         if self._sessions:
             self._patiently(self._add)
         self._log = self._log.bind(session=self.record.id)
@@ -112,7 +114,8 @@ class Session:
     def _add(self) -> None:
         if not self._sessions:
             return
-        with self._database.writing() as connection:
+        # whatever is committed durably after it takes it along to the disk; nothing else has to be kept
+        with self._database.writing(durable=False) as connection:
             task = self._occasion.task
             if task is None:
                 self.record = self._sessions.add(connection, self.record)
@@ -165,9 +168,12 @@ class Session:
         return {**self._kept, **self.figures.as_details(), "daemon": self._daemon, "last_updated": moment}
 
     def _save(self, now: float) -> None:
+        self._advance(now)
+        self._write(durable=False)
+
+    def _advance(self, now: float) -> None:
         self._told, self._told_at = self.figures.processed, now
         self.record = advanced(self.record, self._details())
-        self._write(durable=False)
 
     def _write(self, *, durable: bool) -> None:
         if self._sessions and self._is_recorded:

@@ -223,10 +223,13 @@ def test_a_service_that_is_killed_in_a_batch_is_in_step_after_a_restart(workshop
     with daemon(workshop) as service:
         service.wait_for_session(trigger="startup")
         fill(workshop)
-        wait_until(lambda: copies(workshop) >= 5)
+        wait_until(
+            lambda: copies(workshop) >= len(_MANY) // 2
+        )  # those that settled first had batches of their own
         service.kill()
     assert_next_is_in_step(workshop)
-    assert workshop.sessions()[1]["error_message"] == "interrupted"
+    ends = {(session["status"], session["error_message"]) for session in workshop.sessions()}
+    assert ends == {("completed", ""), ("failed", "interrupted")}
 
 
 # Stopped --------------------------------------------------------------------------------------------------

@@ -185,3 +185,35 @@ def test_how_an_import_ended_is_known_though_the_database_is_gone(tables: Tables
     with pytest.raises(DatabaseUnavailableError):
         lose()
     assert (session.is_saved, session.record.status) == (False, "failed")
+
+
+@pytest.mark.parametrize("total, statuses", [(0, ["started", "in_progress"]), (3, ["in_progress"] * 2)])
+def test_a_session_is_in_progress_as_soon_as_it_is_known_what_there_is_to_do(
+    tables: Tables, url: str, total: int, statuses: list[str]
+) -> None:
+    seen: list[str] = []
+
+    def look() -> None:
+        seen.extend(status for (status,) in sql.execute(url, "SELECT status FROM import_sessions"))
+
+    def work(session: Session) -> None:
+        look()
+        session.beat()
+        look()
+
+    session = Session(tables.database, tables.sessions, EXCHANGE)
+    session.figures.total_products = total
+    with session.running(Occasion(ImportType.IMAGES, Trigger.WATCH)):
+        work(session)
+    assert seen == statuses
+
+
+def test_a_session_that_is_told_of_as_a_whole_at_its_beginning_does_not_repeat_it(
+    tables: Tables, url: str
+) -> None:
+    session = Session(tables.database, tables.sessions, EXCHANGE)
+    session.figures.total_products = 1
+    with session.running(Occasion(ImportType.IMAGES, Trigger.WATCH)):
+        sql.execute(url, "UPDATE import_sessions SET status = 'untouched'")
+        session.beat()
+        assert sql.execute(url, "SELECT status FROM import_sessions") == [("untouched",)]
