@@ -25,7 +25,7 @@ from daemon.importer.section import Product, Section
 from daemon.importer.session import Session
 from daemon.importer.sieve import Sifted
 from daemon.importer.stock import Stock
-from daemon.importer.survey import Survey
+from daemon.importer.survey import Named, Survey
 from daemon.media import Media
 from daemon.storing import Preview, Result, Store
 
@@ -189,12 +189,17 @@ class Importer:
         section = sifted.section
         self._count_settled(sifted)
         self._count_unmatched(section.unmatched, exchange)
-        catalogue = self._inventory.catalogue(
-            lambda: (id_ for product in section.products for id_ in product.known_as)
-        )
-        stock = Stock(section, self._media, catalogue, self._plan.rules, self._figures)
+        stock = Stock(section, self._media, self._named(section), self._plan.rules, self._figures)
         for products in self._delivered(section, courier):
             yield Chunk(products, courier.send(), section, stock)
+
+    def _named(self, section: Section) -> Named:
+        """Return what the catalogue says by now of products; nothing is asked where all of a section are settled."""
+        if not section.products:
+            return {}
+        return self._inventory.catalogue(
+            lambda: (id_ for product in section.products for id_ in product.known_as)
+        )
 
     def _delivered(self, section: Section, courier: Courier) -> Iterator[list[Delivered]]:
         chunk: list[Delivered] = []
