@@ -66,6 +66,8 @@ class _Reader(WatchCallback):
         """Start the thread. Raises OSError where the kernel allows no more instances."""
         self._reader = InotifyFD()
         os.set_inheritable(self._reader._inotify_fd, False)  # noqa: FBT003, SLF001  no child is to hold it
+        # that it reads before its thread has begun is not true, and who ends it sooner would leave its descriptors open
+        self._reader._is_reading = False  # noqa: SLF001
         self._lock = threading.RLock()
         self._closing = False
         self._numbers = count()

@@ -11,6 +11,7 @@ from typing import get_type_hints
 
 import pytest
 from support.daemon_process import eventually
+from support.descriptors import held
 from support.rights import as_owner
 from support.watching import nothing_left
 from watchdog.observers import inotify_c
@@ -85,7 +86,7 @@ def callback() -> Callback:
 def reader() -> Iterator[InotifyFD]:
     """A reader that runs; nothing of it may be left afterwards."""
     with nothing_left():
-        reader = InotifyFD()
+        reader = made()
         reader.start()
         yield reader
         reader.stop()
@@ -96,6 +97,13 @@ def reader() -> Iterator[InotifyFD]:
 def place(tmp_path: Path) -> Path:
     (tmp_path / "place").mkdir()
     return tmp_path / "place"
+
+
+def made() -> InotifyFD:
+    """Return a reader that closes its descriptors however soon it is stopped."""
+    reader = InotifyFD()
+    reader._is_reading = False  # noqa: SLF001
+    return reader
 
 
 def add(reader: InotifyFD, place: Path, callback: Callback, number: CallbackId = ONE) -> WatchDescriptor:
@@ -334,7 +342,7 @@ def test_a_limit_is_an_error_with_its_number(
 
 def test_a_reader_is_a_thread_that_lives_until_it_is_stopped() -> None:
     with nothing_left():
-        reader = InotifyFD()
+        reader = made()
         assert isinstance(reader, threading.Thread)
         assert reader.daemon  # it does not keep the process
         reader.start()
@@ -344,9 +352,30 @@ def test_a_reader_is_a_thread_that_lives_until_it_is_stopped() -> None:
         assert not reader.is_alive()
 
 
+@pytest.mark.parametrize("said_to_read, left", [(True, 3), (False, 0)])
+def test_a_reader_that_is_stopped_before_it_reads_closes_its_descriptors_only_if_it_does_not_say_that_it_reads(
+    monkeypatch: pytest.MonkeyPatch, said_to_read: bool, left: int
+) -> None:
+    is_stopped = threading.Event()
+    run = InotifyFD.run
+    monkeypatch.setattr(InotifyFD, "run", lambda reader: is_stopped.wait() and run(reader))
+    reader = InotifyFD()
+    assert reader._is_reading  # noqa: SLF001  which it does not yet
+    reader._is_reading = said_to_read  # noqa: SLF001
+    reader.start()
+    reader.stop()
+    is_stopped.set()
+    reader.join(5)
+    assert not reader.is_alive()
+    descriptors = {reader._inotify_fd, reader._kill_r, reader._kill_w} & held().keys()  # noqa: SLF001
+    assert len(descriptors) == left
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
 def test_every_reader_is_an_instance_of_its_own() -> None:
     with nothing_left():
-        readers = [InotifyFD() for _ in range(3)]
+        readers = [made() for _ in range(3)]
         assert len({reader._inotify_fd for reader in readers}) == 3  # noqa: SLF001  made private by us
         for reader in readers:
             reader.start()
@@ -363,7 +392,7 @@ def test_the_descriptor_can_be_kept_from_children(reader: InotifyFD) -> None:
 
 def test_the_end_tells_every_watch_by_the_thread_that_ends_it(place: Path, callback: Callback) -> None:
     with nothing_left():
-        reader = InotifyFD()
+        reader = made()
         reader.start()
         watch = add(reader, place, callback)
         reader.stop()
@@ -376,7 +405,7 @@ def test_the_end_does_not_wait_for_an_event_that_is_handled(place: Path, callbac
     with nothing_left():
         go_on = threading.Event()
         callback.work = go_on.wait
-        reader = InotifyFD()
+        reader = made()
         reader.start()
         add(reader, place, callback)
         (place / "x").touch()
@@ -393,7 +422,7 @@ def test_a_callback_that_fails_ends_the_thread_and_the_end_closes_all(
     place: Path, callback: Callback
 ) -> None:
     with nothing_left():
-        reader = InotifyFD()
+        reader = made()
         reader.start()
         callback.work = lambda: 1 / 0
         add(reader, place, callback)
@@ -406,7 +435,7 @@ def test_a_callback_that_fails_ends_the_thread_and_the_end_closes_all(
 def test_the_end_of_a_reader_without_its_descriptor_may_fail_and_is_one(
     place: Path, callback: Callback
 ) -> None:
-    reader = InotifyFD()
+    reader = made()
     reader.start()
     add(reader, place, callback)
     os.close(reader._inotify_fd)  # noqa: SLF001  as nobody should

@@ -17,7 +17,7 @@ from support.daemon_process import eventually
 from support.filesystems import small
 from support.rights import as_owner
 from support.watching import Box, exchange, nothing_left, watches_and_threads
-from watchdog.observers.inotify_c import CallbackId, Mask, WatchDescriptor
+from watchdog.observers.inotify_c import CallbackId, InotifyFD, Mask, WatchDescriptor
 
 from daemon.watcher.inotify import TriggerWatcher, Watcher
 
@@ -695,6 +695,20 @@ def test_a_hundred_watchers_one_after_the_other_leave_nothing_behind(root: Path)
             watcher.watch(0)
             assert watches_and_threads()[0] == 1
             watcher.close()
+
+
+def test_a_watcher_that_is_closed_before_its_thread_has_begun_leaves_nothing_behind(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_closed = threading.Event()
+    run = InotifyFD.run
+    monkeypatch.setattr(InotifyFD, "run", lambda reader: is_closed.wait() and run(reader))
+    with nothing_left():
+        watcher = Watcher({0: root}, Box())
+        watcher.watch(0)
+        watcher._reader.stop()  # noqa: SLF001  the first thing that its end does
+        is_closed.set()
+        watcher.close()
 
 
 def test_a_program_that_is_started_does_not_inherit_the_watches(root: Path) -> None:
