@@ -1,5 +1,6 @@
 """Acting as an account that the rights of files hold for; root is beyond them."""
 
+import codecs
 import os
 import pwd
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ def unprivileged() -> Iterator[None]:
     if not IS_ROOT:
         yield
         return
+    codecs.lookup("ascii")  # what is loaded when it is first used may be out of reach by then
     nobody = pwd.getpwnam("nobody")
     group, groups = os.getegid(), os.getgroups()
     os.setgroups([])

@@ -1,6 +1,5 @@
 """What the effective user may not do, told with the command that lets it: root's powers are laid down for it."""
 
-import ctypes
 import os
 import pwd
 import shutil
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.rights import as_owner
 
 from daemon.config import Settings
 from daemon.doctor import database, exchange, media
@@ -18,30 +18,16 @@ from daemon.doctor.directories import listing
 from daemon.doctor.finding import Finding, State
 
 _FILE = Path("/etc/onec-images/config.toml")
-_VERSION = 0x20080522  # of capset(2)
-_READ_AND_WRITE_ANYTHING = 0b110  # CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH
-_WORDS = 6
 _SOMEBODY = 65_534
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
 
 
-class _Header(ctypes.Structure):
-    _fields_ = (("version", ctypes.c_uint32), ("process", ctypes.c_int))
-
-
 @pytest.fixture(autouse=True)
 def _ordinary_rights() -> Iterator[None]:
     """Have rights decide, for root as for everyone."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    header, words = _Header(_VERSION, 0), (ctypes.c_uint32 * _WORDS)()
-    assert libc.capget(ctypes.byref(header), words) == 0
-    effective = words[0]
-    words[0] = effective & ~_READ_AND_WRITE_ANYTHING
-    assert libc.capset(ctypes.byref(header), words) == 0
-    yield
-    words[0] = effective
-    assert libc.capset(ctypes.byref(header), words) == 0
+    with as_owner():
+        yield
 
 
 @pytest.fixture
