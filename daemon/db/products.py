@@ -31,7 +31,7 @@ from daemon.db.mapping import Mapped
 from daemon.json_column import json_text
 from daemon.naming import is_text, is_uuid
 
-_BATCH = 3_000  # rows of a page
+_BATCH = 2_500  # rows of a page
 _IDS = 1_000  # ids in one statement, well below what either database allows
 _KEYS = 500  # keys in one statement
 _BYTES = "C"  # the collation that compares bytes

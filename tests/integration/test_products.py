@@ -110,7 +110,7 @@ def fill(url: str, number: int, first: int = 1) -> None:
     )
 
 
-PAGE = 3_000  # products
+PAGE = 2_500  # products
 
 
 def memory_of_listing(tables: Tables) -> int:
