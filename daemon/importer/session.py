@@ -114,8 +114,8 @@ class Session:
     def _add(self) -> None:
         if not self._sessions:
             return
-        # whatever is committed durably after it takes it along to the disk; nothing else has to be kept
-        with self._database.writing(durable=False) as connection:
+        # durably: where the server dies, a row that was lost would be missed by nobody, or its id be another's by then
+        with self._database.writing() as connection:
             task = self._occasion.task
             if task is None:
                 self.record = self._sessions.add(connection, self.record)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 from support import sql
 from support.own_tables import EXCHANGE, Tables
 
@@ -217,3 +218,16 @@ def test_a_session_that_is_told_of_as_a_whole_at_its_beginning_does_not_repeat_i
         sql.execute(url, "UPDATE import_sessions SET status = 'untouched'")
         session.beat()
         assert sql.execute(url, "SELECT status FROM import_sessions") == [("untouched",)]
+
+
+def test_that_a_session_has_begun_is_on_the_disk_before_anything_is_done(tables: Tables) -> None:
+    asked: list[str] = []
+    connection = tables.database.connection
+    event.listen(connection, "before_cursor_execute", lambda *given: asked.append(given[2]))
+    session = Session(tables.database, tables.sessions, EXCHANGE)
+    with session.running(Occasion(ImportType.IMAGES, Trigger.WATCH)):
+        assert any(statement.startswith("INSERT INTO import_sessions") for statement in asked)
+        assert not any("synchronous_commit" in statement for statement in asked)
+        session.beat()
+        if not tables.database.is_sqlite:
+            assert any("synchronous_commit" in statement for statement in asked)  # which would be seen
